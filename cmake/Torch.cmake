@@ -1,0 +1,47 @@
+# libtorch of the official wheel as imported targets of our own: svd::torch (libtorch_cpu + libc10)
+# and, for the CUDA module, svd::torch_cuda. The wheel's find_package(Torch) is not used: it enables
+# CUDA and links libraries that a machine without a card does not have.
+#
+# Looked for in: -DSVD_TORCH_DIR, Torch_DIR, CMAKE_PREFIX_PATH, build/deps/torch (scripts/setup.sh).
+set(SVD_TORCH_DIR "" CACHE PATH "Folder 'torch' of an unpacked wheel or libtorch (2.9 or newer)")
+
+set(_svd_torch_hints ${SVD_TORCH_DIR})
+if(Torch_DIR)
+  list(APPEND _svd_torch_hints ${Torch_DIR}/../../..)
+endif()
+list(APPEND _svd_torch_hints ${CMAKE_PREFIX_PATH} ${PROJECT_SOURCE_DIR}/build/deps/torch/torch)
+unset(SVD_TORCH_ROOT)
+foreach(_hint IN LISTS _svd_torch_hints)
+  foreach(_dir ${_hint} ${_hint}/torch)
+    if(NOT SVD_TORCH_ROOT AND EXISTS ${_dir}/include/ATen/Tensor.h AND EXISTS ${_dir}/lib/libtorch_cpu.so)
+      get_filename_component(SVD_TORCH_ROOT ${_dir} REALPATH)
+    endif()
+  endforeach()
+endforeach()
+if(NOT SVD_TORCH_ROOT)
+  message(FATAL_ERROR "libtorch not found; run scripts/setup.sh, or pass -DSVD_TORCH_DIR=DIR. Looked in: ${_svd_torch_hints}")
+endif()
+file(STRINGS ${SVD_TORCH_ROOT}/include/torch/csrc/api/include/torch/version.h _version
+     REGEX "define TORCH_VERSION_(MAJOR|MINOR) ")
+string(REGEX REPLACE ".*MAJOR ([0-9]+).*MINOR ([0-9]+).*" "\\1.\\2" SVD_TORCH_VERSION "${_version}")
+if(SVD_TORCH_VERSION VERSION_LESS 2.9)
+  message(FATAL_ERROR "libtorch ${SVD_TORCH_VERSION} in ${SVD_TORCH_ROOT} is too old; 2.9 or newer is needed")
+endif()
+message(STATUS "libtorch ${SVD_TORCH_VERSION}: ${SVD_TORCH_ROOT}")
+
+function(_svd_import name)
+  add_library(svd::${name} SHARED IMPORTED GLOBAL)
+  set_target_properties(svd::${name} PROPERTIES IMPORTED_LOCATION ${SVD_TORCH_ROOT}/lib/lib${name}.so)
+endfunction()
+_svd_import(c10)
+_svd_import(torch_cpu)
+
+add_library(svd_torch INTERFACE)
+add_library(svd::torch ALIAS svd_torch)
+# -idirafter: the wheel carries an fmt of its own that must not shadow the system's.
+target_compile_options(svd_torch INTERFACE
+  "SHELL:-idirafter ${SVD_TORCH_ROOT}/include"
+  "SHELL:-idirafter ${SVD_TORCH_ROOT}/include/torch/csrc/api/include" -fopenmp)
+target_link_libraries(svd_torch INTERFACE svd::torch_cpu svd::c10)
+# What libtorch_cpu itself needs (CUDA runtime stubs, libgomp) is found through its own RPATH.
+target_link_options(svd_torch INTERFACE -Wl,--allow-shlib-undefined)

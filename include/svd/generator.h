@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "svd/frame_sink.h"
+#include "svd/image.h"
+#include "svd/observer.h"
+#include "svd/request.h"
+#include "svd/result.h"
+
+namespace svd {
+
+/// Which model to open. `model` is a name of models/*.json or a path; unset: svd for at most 14
+/// frames, else svd-xt.
+struct ModelOptions {
+  std::optional<std::string> model;
+  std::optional<std::filesystem::path> models_dir;
+  std::optional<int> frames;
+};
+
+/// What an opened model is, without its weights.
+struct ModelSummary {
+  std::string name;          ///< manifest name, or the path as given
+  std::filesystem::path path;
+  std::string notice;        ///< to be shown once before rendering (licence, demonstration model); may be empty
+};
+
+/// Renders videos from one model. Construction finds the model, reads its headers and
+/// configurations and checks every key and shape, without loading weights.
+class Generator {
+ public:
+  /// Throws Error{model}.
+  explicit Generator(const ModelOptions& options);
+  ~Generator();
+  Generator(Generator&&) noexcept;
+  Generator& operator=(Generator&&) noexcept;
+
+  const ModelSummary& model() const;
+
+  /// Fills what `options` leaves open from profile, model, device and the input's shape
+  /// (`source_width` x `source_height`, upright) and draws a seed if none is given. Throws
+  /// Error{usage} and Error{device}. Warnings (values the model was not trained on) are appended.
+  Request resolve(const RequestOptions& options, int source_width, int source_height,
+                  std::vector<std::string>* warnings = nullptr) const;
+
+  /// Renders `request.frames` frames into `sink` and finishes it. Blocking. Throws Error;
+  /// Error{interrupted} soon after `stop` was requested.
+  Result run(const Request& request, const InputImages& images, FrameSink& sink,
+             Observer& observer, std::stop_token stop = {});
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace svd

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+namespace svd {
+
+/// Semantic version of this build, for example "0.1.0".
+const char* version();
+
+/// Multi-line description: version, commit, build type, compiler and the libtorch in use.
+std::string build_description();
+
+}  // namespace svd

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <filesystem>
+
+namespace svd {
+
+/// A file or folder that appears under its final name only when it is complete. It is written
+/// under `temporary_path()`, a hidden name in the same folder; `commit` fsyncs and renames it. Destroyed without commit, it
+/// is removed. Throws Error{output}.
+class AtomicPath {
+ public:
+  enum class Type { file, folder };
+
+  /// Creates the (empty) temporary. The parent must exist.
+  AtomicPath(std::filesystem::path final_path, Type type);
+  ~AtomicPath();
+  AtomicPath(const AtomicPath&) = delete;
+  AtomicPath& operator=(const AtomicPath&) = delete;
+
+  const std::filesystem::path& temporary_path() const { return temporary_; }
+
+  /// Publishes. Without `overwrite` an existing final path is an error and stays untouched
+  /// (renameat2(RENAME_NOREPLACE), link + unlink where the file system lacks it).
+  void commit(bool overwrite);
+
+ private:
+  std::filesystem::path final_;
+  std::filesystem::path temporary_;
+  Type type_;
+  bool committed_ = false;
+};
+
+}  // namespace svd

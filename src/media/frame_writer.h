@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "svd/frame_sink.h"
+
+namespace svd::media {
+
+/// What the name of an output says: "x.mp4", "frames/" (folder of %05d.png) or "f_%04d.png" (pattern).
+enum class OutputFormat { mp4, png_folder, png_pattern };
+
+struct OutputOptions {
+  std::filesystem::path path;
+  int width = 0;
+  int height = 0;
+  double fps = 0;
+  int frames = 0;         ///< exactly so many frames must arrive
+  bool overwrite = false;
+  int threads = 0;        ///< encoder threads, 0: the encoder's choice
+};
+
+/// The format of `path`. Throws Error{usage} for an unknown extension, naming the known ones.
+OutputFormat output_format(const std::filesystem::path& path);
+
+/// Fails early: missing or unwritable parent folder, parent that is a file, existing output without
+/// `overwrite`, output that is a folder. Throws Error{output}.
+void check_output(const std::filesystem::path& path, bool overwrite);
+
+/// Opens the sink for `options.path`. MP4: H.264, yuv420p, BT.709 limited range in all four tags, faststart, exact
+/// frame count and rate. PNG: 8-bit RGB. Throws Error{output}.
+std::unique_ptr<FrameSink> open_output(const OutputOptions& options);
+
+}  // namespace svd::media

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstdint>
+
+#include <ATen/core/Tensor.h>
+
+/// Tensor operations that svd-gen implements itself where a device gains from it. Each has a
+/// composite twin of stock operations, which is used on devices without an own version and whenever gradients are needed.
+namespace svd::ops {
+
+/// Group normalisation over channels-last pictures, then SiLU if `silu`.
+/// x: [N, C, h, w], result the same shape in channels-last memory. Statistics in float32 at least.
+at::Tensor group_norm(const at::Tensor& x, std::int64_t groups, const at::Tensor& weight,
+                      const at::Tensor& bias, double eps, bool silu);
+
+/// GEGLU's gate. x: [..., 2C] = (value, gate); result [..., C] = value * gelu_erf(gate).
+at::Tensor geglu(const at::Tensor& x);
+
+}  // namespace svd::ops

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <ATen/core/Tensor.h>
+
+#include "svd/request.h"
+
+namespace svd::pipeline {
+
+/// A device that can run: "cpu" or "cuda:N" as c10 sees it.
+/// For `auto` a CUDA device is taken when a driver and a usable card are there, else the CPU. For a
+/// CUDA device the CUDA module is loaded (before anything asks torch about CUDA). Throws
+/// Error{device} with found and needed (no driver, driver too old, no such ordinal, module or CUDA libraries missing).
+c10::Device select_device(const std::string& request);
+
+/// Fills in `automatic`: bfloat16 where the hardware has it (Ampere or newer, AVX-512 BF16 or AMX),
+/// float16 on older GPUs, else float32.
+Dtype resolve_dtype(Dtype dtype, const c10::Device& device);
+
+at::ScalarType scalar_type(Dtype dtype);  ///< not for `automatic`
+
+/// One line for people: "NVIDIA H200 (sm_90, 139 GiB)" or "CPU (2 threads, AVX-512 BF16)".
+std::string describe(const c10::Device& device);
+
+/// Gives cached device memory back to the system; nothing on the CPU.
+void empty_cache(const c10::Device& device);
+
+}  // namespace svd::pipeline
