@@ -1,0 +1,93 @@
+#include "ops/ops.h"
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/group_norm.h>
+#include <ATen/ops/mul.h>
+#include <ATen/ops/silu.h>
+#include <torch/library.h>
+
+namespace svd::ops {
+namespace {
+
+using at::Tensor;
+using GroupNormSchema = Tensor(const Tensor&, std::int64_t, const Tensor&, const Tensor&, double,
+                               bool);
+using GegluSchema = Tensor(const Tensor&);
+
+Tensor composite_group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight,
+                            const Tensor& bias, double eps, bool silu) {
+  // The CUDA version of the stock operation returns the other memory format.
+  const Tensor y = at::group_norm(x, groups, weight, bias, eps, /*cudnn_enabled=*/false)
+                       .contiguous(at::MemoryFormat::ChannelsLast);
+  return silu ? at::silu(y) : y;
+}
+
+Tensor composite_geglu(const Tensor& x) {
+  const auto halves = x.chunk(2, -1);
+  return at::mul(halves[0], at::gelu(halves[1]));
+}
+
+Tensor cpu_group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight,
+                      const Tensor& bias, double eps, bool silu) {
+  Tensor y = composite_group_norm(x, groups, weight, bias, eps, /*silu=*/false);
+  return silu ? at::silu_(y) : y;
+}
+
+Tensor cpu_geglu(const Tensor& x) {
+  const auto halves = x.chunk(2, -1);
+  return at::gelu(halves[1]).mul_(halves[0]);
+}
+
+template <class... T>
+bool needs_gradient(const T&... inputs) {
+  return at::GradMode::is_enabled() && (inputs.requires_grad() || ...);
+}
+
+template <class Schema>
+c10::TypedOperatorHandle<Schema> find(const char* name) {
+  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Schema>();
+}
+
+// The CUDA module registers its versions when it is loaded, and may have been built without them.
+bool has_own_version(const c10::OperatorHandle& op, const Tensor& x) {
+  return op.hasKernelForDispatchKey(c10::legacyExtractDispatchKey(x.key_set()));
+}
+
+}  // namespace
+
+Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight, const Tensor& bias,
+                  double eps, bool silu) {
+  static const auto op = find<GroupNormSchema>("svd::group_norm");
+  TORCH_CHECK(x.dim() == 4 && groups > 0 && x.size(1) % groups == 0,
+              "group_norm: expected [N, C, h, w] with C a multiple of ", groups, ", got ",
+              x.sizes());
+  if (needs_gradient(x, weight, bias) || !has_own_version(op, x)) {
+    return composite_group_norm(x, groups, weight, bias, eps, silu);
+  }
+  return op.call(x, groups, weight, bias, eps, silu);
+}
+
+Tensor geglu(const Tensor& x) {
+  static const auto op = find<GegluSchema>("svd::geglu");
+  TORCH_CHECK(x.dim() >= 1 && x.size(-1) % 2 == 0, "geglu: expected [..., 2C], got ", x.sizes());
+  if (needs_gradient(x) || !has_own_version(op, x)) {
+    return composite_geglu(x);
+  }
+  return op.call(x);
+}
+
+TORCH_LIBRARY(svd, m) {
+  m.def(
+      "group_norm(Tensor x, int groups, Tensor weight, Tensor bias, float eps, bool silu) -> "
+      "Tensor");
+  m.def("geglu(Tensor x) -> Tensor");
+}
+
+TORCH_LIBRARY_IMPL(svd, CPU, m) {
+  m.impl("group_norm", cpu_group_norm);
+  m.impl("geglu", cpu_geglu);
+}
+
+}  // namespace svd::ops
