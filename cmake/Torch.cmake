@@ -21,7 +21,11 @@ endforeach()
 if(NOT SVD_TORCH_ROOT)
   message(FATAL_ERROR "libtorch not found; run scripts/setup.sh, or pass -DSVD_TORCH_DIR=DIR. Looked in: ${_svd_torch_hints}")
 endif()
-file(STRINGS ${SVD_TORCH_ROOT}/include/torch/csrc/api/include/torch/version.h _version
+set(_version_header ${SVD_TORCH_ROOT}/include/torch/headeronly/version.h)
+if(NOT EXISTS ${_version_header})
+  set(_version_header ${SVD_TORCH_ROOT}/include/torch/csrc/api/include/torch/version.h)
+endif()
+file(STRINGS ${_version_header} _version
      REGEX "define TORCH_VERSION_(MAJOR|MINOR) ")
 string(REGEX REPLACE ".*MAJOR ([0-9]+).*MINOR ([0-9]+).*" "\\1.\\2" SVD_TORCH_VERSION "${_version}")
 if(SVD_TORCH_VERSION VERSION_LESS 2.9)
