@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <cstdint>
+
+/// Launchers of the kernels: raw device pointers and a stream, no torch header (nvcc takes half a
+/// minute for those). Nothing here synchronises or allocates, so all of it can be captured in a
+/// graph.
+namespace svd::cuda {
+
+enum class Scalar { float32, bfloat16, float16 };
+
+/// x: [pictures, rows, channels] contiguous, which is channels-last [N, C, h, w] with rows = h * w.
+struct GroupNormShape {
+  std::int64_t pictures;
+  std::int64_t rows;
+  std::int64_t channels;
+  std::int64_t groups;  ///< divides channels
+};
+
+/// Scratch space that `group_norm` needs, aligned for float.
+std::size_t group_norm_workspace_bytes(const GroupNormShape& shape, Scalar scalar);
+
+/// y = (x - mean) / sqrt(variance + eps) * weight + bias with mean and variance over each picture's
+/// group, then SiLU if `silu`; float32 inside. x, y, weight, bias are of type `scalar`. Every size
+/// is positive. Results do not depend on the device's number of processors.
+cudaError_t group_norm(const void* x, const void* weight, const void* bias, void* y,
+                       void* workspace, const GroupNormShape& shape, double eps, bool silu,
+                       Scalar scalar, cudaStream_t stream);
+
+/// x: [rows, 2 * channels] = (value, gate), y: [rows, channels] = value * gelu(gate); float32
+/// inside.
+cudaError_t geglu(const void* x, void* y, std::int64_t rows, std::int64_t channels, Scalar scalar,
+                  cudaStream_t stream);
+
+}  // namespace svd::cuda

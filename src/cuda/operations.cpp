@@ -1,0 +1,84 @@
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+#include <torch/library.h>
+
+#include "cuda/kernels.h"
+
+/// CUDA versions of the operations that src/ops declares, for float32, bfloat16 and float16.
+namespace svd::cuda {
+namespace {
+
+using at::Tensor;
+
+Scalar scalar_of(const Tensor& x) {
+  switch (x.scalar_type()) {
+    case at::kFloat:
+      return Scalar::float32;
+    case at::kBFloat16:
+      return Scalar::bfloat16;
+    case at::kHalf:
+      return Scalar::float16;
+    default:
+      TORCH_CHECK(false, "svd CUDA operations take float32, bfloat16 or float16, got ",
+                  x.scalar_type());
+  }
+}
+
+Tensor group_norm_cuda(const Tensor& input, std::int64_t groups, const Tensor& weight,
+                       const Tensor& bias, double eps, bool silu) {
+  TORCH_CHECK(input.dim() == 4 && groups > 0 && input.size(1) % groups == 0,
+              "group_norm: expected [N, C, h, w] with C a multiple of ", groups, ", got ",
+              input.sizes());
+  for (const Tensor* const affine : {&weight, &bias}) {
+    TORCH_CHECK(affine->device() == input.device() &&
+                    affine->scalar_type() == input.scalar_type() &&
+                    affine->numel() == input.size(1),
+                "group_norm: weight and bias need the input's type, device and channels");
+  }
+  const c10::cuda::CUDAGuard guard(input.device());
+  const Tensor x = input.contiguous(at::MemoryFormat::ChannelsLast);
+  const Tensor w = weight.contiguous();
+  const Tensor b = bias.contiguous();
+  Tensor y = at::empty(x.sizes(), x.options(), at::MemoryFormat::ChannelsLast);
+  if (x.numel() == 0) {
+    return y;
+  }
+  const GroupNormShape shape{x.size(0), x.size(2) * x.size(3), x.size(1), groups};
+  const Scalar scalar = scalar_of(x);
+  const Tensor workspace =
+      at::empty({static_cast<std::int64_t>(group_norm_workspace_bytes(shape, scalar))},
+                x.options().dtype(at::kByte));
+  C10_CUDA_CHECK(group_norm(x.const_data_ptr(), w.const_data_ptr(), b.const_data_ptr(),
+                            y.mutable_data_ptr(), workspace.mutable_data_ptr(), shape, eps, silu,
+                            scalar, c10::cuda::getCurrentCUDAStream()));
+  return y;
+}
+
+Tensor geglu_cuda(const Tensor& input) {
+  TORCH_CHECK(input.dim() >= 1 && input.size(-1) % 2 == 0, "geglu: expected [..., 2C], got ",
+              input.sizes());
+  const c10::cuda::CUDAGuard guard(input.device());
+  const Tensor x = input.contiguous();
+  auto sizes = x.sizes().vec();
+  sizes.back() /= 2;
+  Tensor y = at::empty(sizes, x.options());
+  if (y.numel() == 0) {
+    return y;
+  }
+  const std::int64_t channels = sizes.back();
+  C10_CUDA_CHECK(geglu(x.const_data_ptr(), y.mutable_data_ptr(), y.numel() / channels, channels,
+                       scalar_of(x), c10::cuda::getCurrentCUDAStream()));
+  return y;
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(svd, CUDA, m) {
+  m.impl("group_norm", group_norm_cuda);
+  m.impl("geglu", geglu_cuda);
+}
+
+}  // namespace svd::cuda

@@ -1,0 +1,83 @@
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <cuda_runtime_api.h>
+#include <torch/headeronly/version.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+
+#include "cuda/module_table.h"
+
+namespace {
+
+// Outside the range of cudaError_t.
+constexpr int kException = -1;
+
+// The runtime remembers the last error; torch's next check must not find ours.
+int checked(cudaError_t error) {
+  if (error != cudaSuccess) {
+    cudaGetLastError();
+  }
+  return error;
+}
+
+int driver_version(int* version) { return checked(cudaDriverGetVersion(version)); }
+
+int device_count(int* count) {
+  *count = 0;
+  return checked(cudaGetDeviceCount(count));
+}
+
+int device(int ordinal, SvdCudaDevice* device) {
+  cudaDeviceProp properties;
+  const int error = checked(cudaGetDeviceProperties(&properties, ordinal));
+  if (error == 0) {
+    std::snprintf(device->name, sizeof device->name, "%s", properties.name);
+    device->major = properties.major;
+    device->minor = properties.minor;
+    device->total_bytes = properties.totalGlobalMem;
+  }
+  return error;
+}
+
+int memory(int ordinal, std::uint64_t* free_bytes, std::uint64_t* total_bytes) {
+  int previous = 0;
+  cudaError_t error = cudaGetDevice(&previous);
+  if (error == cudaSuccess) {
+    error = cudaSetDevice(ordinal);
+  }
+  std::size_t free_size = 0;
+  std::size_t total_size = 0;
+  if (error == cudaSuccess) {
+    error = cudaMemGetInfo(&free_size, &total_size);
+    const cudaError_t restored = cudaSetDevice(previous);
+    error = error == cudaSuccess ? restored : error;
+  }
+  *free_bytes = free_size;
+  *total_bytes = total_size;
+  return checked(error);
+}
+
+int empty_cache() {
+  try {
+    c10::cuda::CUDACachingAllocator::emptyCache();
+    return 0;
+  } catch (const std::exception&) {
+    return kException;
+  }
+}
+
+const char* error_text(int code) {
+  return code == kException ? "exception inside torch"
+                            : cudaGetErrorString(static_cast<cudaError_t>(code));
+}
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) const SvdCudaTable* svd_cuda_table() {
+  static const SvdCudaTable table = {
+      kSvdCudaAbi,  TORCH_VERSION, CUDART_VERSION, SVD_CUDA_KERNELS, driver_version,
+      device_count, device,        memory,         empty_cache,      error_text};
+  return &table;
+}
