@@ -1,12 +1,12 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 namespace svd::nn {
 
@@ -14,10 +14,10 @@ using at::Tensor;
 
 /// A parameter: where the tensor lives, and the shape it is declared with.
 struct Parameter {
-  std::string name;                 ///< published name, dots between levels
+  std::string name;  ///< published name, dots between levels
   std::vector<std::int64_t> shape;
-  Tensor* tensor;                   ///< undefined until weights are loaded
-  bool kernel;                      ///< convolution kernel, kept in channels-last memory
+  Tensor* tensor;  ///< undefined until weights are loaded
+  bool kernel;     ///< convolution kernel, kept in channels-last memory
 };
 
 /// Base of layers and networks: a tree that knows its parameters under their published names.
@@ -41,7 +41,7 @@ class Module {
   /// Drops all tensors.
   void release();
 
- protected:
+  /// Declares a parameter of this level; `tensor` must live as long as the module.
   void register_parameter(std::string name, std::vector<std::int64_t> shape, Tensor* tensor,
                           bool kernel = false);
 
@@ -50,6 +50,26 @@ class Module {
 
   std::vector<std::pair<std::string, Module*>> children_;
   std::vector<Parameter> parameters_;
+};
+
+/// A numbered list of modules of one type, like torch's ModuleList: children "0", "1", ...
+template <class T>
+class ModuleList : public Module {
+ public:
+  using Module::Module;
+
+  template <class... Args>
+  T& emplace(Args&&... args) {
+    items_.push_back(
+        std::make_unique<T>(*this, std::to_string(items_.size()), std::forward<Args>(args)...));
+    return *items_.back();
+  }
+
+  std::size_t size() const { return items_.size(); }
+  const T& operator[](std::size_t i) const { return *items_[i]; }
+
+ private:
+  std::vector<std::unique_ptr<T>> items_;
 };
 
 }  // namespace svd::nn

@@ -1,0 +1,126 @@
+#include "networks/unet/unet_blocks.h"
+
+#include <ATen/ops/cat.h>
+
+#include "nn/layout.h"
+
+namespace svd::networks {
+namespace {
+
+using Attentions = nn::ModuleList<nn::TransformerSpatioTemporalModel>;
+using Resnets = nn::ModuleList<nn::SpatioTemporalResBlock>;
+
+BlockConstants prepare_layers(const Resnets& resnets, const Attentions& attentions,
+                              const Tensor& time, const Tensor& context, std::int64_t frames) {
+  BlockConstants constants;
+  for (std::size_t i = 0; i < resnets.size(); ++i)
+    constants.resnets.push_back(resnets[i].prepare(time));
+  for (std::size_t i = 0; i < attentions.size(); ++i)
+    constants.attentions.push_back(attentions[i].prepare(context, frames));
+  return constants;
+}
+
+void add_resnet(Resnets& resnets, int in, int out, const BlockShape& shape) {
+  resnets.emplace(in, out, shape.time_channels, shape.eps, shape.eps, nn::Blend::alpha_spatial);
+}
+
+void add_attention(Attentions& attentions, int channels, const BlockShape& shape) {
+  attentions.emplace(channels, shape.transformer_layers, shape.context_channels, shape.heads);
+}
+
+}  // namespace
+
+DownBlockSpatioTemporal::DownBlockSpatioTemporal(nn::Module& parent, std::string name, int in,
+                                                 int out, const BlockShape& shape)
+    : Module(parent, std::move(name)),
+      attentions_(*this, "attentions"),
+      resnets_(*this, "resnets"),
+      downsamplers_(*this, "downsamplers") {
+  for (int i = 0; i < shape.layers; ++i) {
+    add_resnet(resnets_, i == 0 ? in : out, out, shape);
+    if (shape.attention) add_attention(attentions_, out, shape);
+  }
+  if (shape.resample) downsamplers_.emplace(out, nn::Downsample2D::Padding::symmetric);
+}
+
+BlockConstants DownBlockSpatioTemporal::prepare(const Tensor& time, const Tensor& context,
+                                                std::int64_t frames) const {
+  return prepare_layers(resnets_, attentions_, time, context, frames);
+}
+
+Tensor DownBlockSpatioTemporal::forward(Tensor x, std::int64_t frames,
+                                        const BlockConstants& constants, std::int64_t step,
+                                        std::vector<Tensor>& skips,
+                                        const BetweenBlocks& between) const {
+  for (std::size_t i = 0; i < resnets_.size(); ++i) {
+    between();
+    x = resnets_[i].forward(x, frames, constants.resnets[i], step);
+    if (i < attentions_.size()) x = attentions_[i].forward(x, frames, constants.attentions[i]);
+    skips.push_back(x);
+  }
+  if (downsamplers_.size() > 0) {
+    x = downsamplers_[0].forward(x);
+    skips.push_back(x);
+  }
+  return x;
+}
+
+UNetMidBlockSpatioTemporal::UNetMidBlockSpatioTemporal(nn::Module& parent, std::string name,
+                                                       int channels, const BlockShape& shape)
+    : Module(parent, std::move(name)),
+      attentions_(*this, "attentions"),
+      resnets_(*this, "resnets") {
+  add_resnet(resnets_, channels, channels, shape);
+  add_attention(attentions_, channels, shape);
+  add_resnet(resnets_, channels, channels, shape);
+}
+
+BlockConstants UNetMidBlockSpatioTemporal::prepare(const Tensor& time, const Tensor& context,
+                                                   std::int64_t frames) const {
+  return prepare_layers(resnets_, attentions_, time, context, frames);
+}
+
+Tensor UNetMidBlockSpatioTemporal::forward(Tensor x, std::int64_t frames,
+                                           const BlockConstants& constants, std::int64_t step,
+                                           const BetweenBlocks& between) const {
+  between();
+  x = resnets_[0].forward(x, frames, constants.resnets[0], step);
+  x = attentions_[0].forward(x, frames, constants.attentions[0]);
+  return resnets_[1].forward(x, frames, constants.resnets[1], step);
+}
+
+UpBlockSpatioTemporal::UpBlockSpatioTemporal(nn::Module& parent, std::string name, int in,
+                                             int previous, int out, const BlockShape& shape)
+    : Module(parent, std::move(name)),
+      attentions_(*this, "attentions"),
+      resnets_(*this, "resnets"),
+      upsamplers_(*this, "upsamplers") {
+  for (int i = 0; i < shape.layers; ++i) {
+    const int from_below = i == 0 ? previous : out;
+    const int from_skip = i == shape.layers - 1 ? in : out;
+    add_resnet(resnets_, from_below + from_skip, out, shape);
+    if (shape.attention) add_attention(attentions_, out, shape);
+  }
+  if (shape.resample) upsamplers_.emplace(out);
+}
+
+BlockConstants UpBlockSpatioTemporal::prepare(const Tensor& time, const Tensor& context,
+                                              std::int64_t frames) const {
+  return prepare_layers(resnets_, attentions_, time, context, frames);
+}
+
+Tensor UpBlockSpatioTemporal::forward(Tensor x, std::int64_t frames,
+                                      const BlockConstants& constants, std::int64_t step,
+                                      std::vector<Tensor>& skips,
+                                      const BetweenBlocks& between) const {
+  for (std::size_t i = 0; i < resnets_.size(); ++i) {
+    between();
+    x = nn::channels_last(at::cat({x, skips.back()}, 1));
+    skips.pop_back();
+    x = resnets_[i].forward(x, frames, constants.resnets[i], step);
+    if (i < attentions_.size()) x = attentions_[i].forward(x, frames, constants.attentions[i]);
+  }
+  return upsamplers_.size() > 0 ? upsamplers_[0].forward(x) : x;
+}
+
+}  // namespace svd::networks

@@ -1,0 +1,107 @@
+#include "networks/unet/unet_spatio_temporal_condition.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/silu.h>
+
+#include "nn/layout.h"
+
+namespace svd::networks {
+namespace {
+
+BlockShape shape_of_level(const UNetConfig& config, std::size_t level) {
+  BlockShape shape;
+  shape.layers = config.layers_per_block[level];
+  shape.transformer_layers = config.transformer_layers_per_block[level];
+  shape.context_channels = config.cross_attention_dim[level];
+  shape.heads = config.num_attention_heads[level];
+  shape.time_channels = 4 * config.block_out_channels.front();
+  return shape;
+}
+
+BlockShape mid_shape(const UNetConfig& config, const UNetNormEps& eps) {
+  BlockShape shape = shape_of_level(config, config.block_out_channels.size() - 1);
+  shape.eps = eps.mid;
+  return shape;
+}
+
+bool has_attention(const std::string& block_type) { return block_type.starts_with("CrossAttn"); }
+
+}  // namespace
+
+UNetSpatioTemporalConditionModel::UNetSpatioTemporalConditionModel(const UNetConfig& config,
+                                                                   const UNetNormEps& eps)
+    : config_(config),
+      conv_in_(*this, "conv_in", config.in_channels, config.block_out_channels.front(), 3, 1, 1),
+      time_embedding_(*this, "time_embedding", config.block_out_channels.front(),
+                      4 * config.block_out_channels.front(), 4 * config.block_out_channels.front()),
+      add_embedding_(*this, "add_embedding", config.projection_class_embeddings_input_dim,
+                     4 * config.block_out_channels.front(), 4 * config.block_out_channels.front()),
+      down_blocks_(*this, "down_blocks"),
+      up_blocks_(*this, "up_blocks"),
+      mid_block_(*this, "mid_block", config.block_out_channels.back(), mid_shape(config, eps)),
+      conv_norm_out_(*this, "conv_norm_out", config.block_out_channels.front(), 1e-5),
+      conv_out_(*this, "conv_out", config.block_out_channels.front(), config.out_channels, 3, 1,
+                1) {
+  const auto& channels = config.block_out_channels;
+  const std::size_t levels = channels.size();
+  for (std::size_t i = 0; i < levels; ++i) {
+    BlockShape shape = shape_of_level(config, i);
+    shape.attention = has_attention(config.down_block_types[i]);
+    shape.eps = shape.attention ? eps.down_with_attention : eps.down_plain;
+    shape.resample = i + 1 < levels;
+    down_blocks_.emplace(channels[i == 0 ? 0 : i - 1], channels[i], shape);
+  }
+  for (std::size_t i = 0; i < levels; ++i) {
+    const std::size_t level = levels - 1 - i;
+    BlockShape shape = shape_of_level(config, level);
+    shape.layers += 1;
+    shape.attention = has_attention(config.up_block_types[i]);
+    shape.eps = eps.up;
+    shape.resample = i + 1 < levels;
+    const int previous = channels[i == 0 ? level : level + 1];
+    up_blocks_.emplace(channels[level == 0 ? 0 : level - 1], previous, channels[level], shape);
+  }
+}
+
+ClipContext UNetSpatioTemporalConditionModel::prepare(const Tensor& embeds,
+                                                      const Tensor& added_time_ids,
+                                                      std::int64_t frames,
+                                                      const Tensor& timesteps) const {
+  const auto dtype = embeds.scalar_type();
+  const std::int64_t batch = embeds.size(0);
+  const Tensor steps = nn::timestep_embedding(timesteps, config_.block_out_channels.front());
+  const Tensor ids =
+      nn::timestep_embedding(added_time_ids.flatten(), config_.addition_time_embed_dim)
+          .reshape({batch, -1});
+  const Tensor embedding = time_embedding_.forward(steps.to(dtype)).unsqueeze(1) +
+                           add_embedding_.forward(ids.to(dtype)).unsqueeze(0);  // [steps, B, C]
+  const Tensor time = at::silu(embedding);
+
+  ClipContext context;
+  context.frames = frames;
+  for (std::size_t i = 0; i < down_blocks_.size(); ++i)
+    context.down.push_back(down_blocks_[i].prepare(time, embeds, frames));
+  context.mid = mid_block_.prepare(time, embeds, frames);
+  for (std::size_t i = 0; i < up_blocks_.size(); ++i)
+    context.up.push_back(up_blocks_[i].prepare(time, embeds, frames));
+  return context;
+}
+
+Tensor UNetSpatioTemporalConditionModel::forward(const Tensor& sample, std::int64_t step,
+                                                 const ClipContext& context,
+                                                 const BetweenBlocks& between) const {
+  const std::int64_t frames = context.frames;
+  Tensor x = conv_in_.forward(nn::channels_last(sample.flatten(0, 1)));  // [B*F, C, h, w]
+
+  std::vector<Tensor> skips = {x};
+  for (std::size_t i = 0; i < down_blocks_.size(); ++i)
+    x = down_blocks_[i].forward(x, frames, context.down[i], step, skips, between);
+  x = mid_block_.forward(x, frames, context.mid, step, between);
+  for (std::size_t i = 0; i < up_blocks_.size(); ++i)
+    x = up_blocks_[i].forward(x, frames, context.up[i], step, skips, between);
+
+  x = conv_out_.forward(conv_norm_out_.forward_silu(x));
+  return x.unflatten(0, {sample.size(0), frames});
+}
+
+}  // namespace svd::networks

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <vector>
+
+#include "base/model_config.h"
+#include "networks/unet/unet_blocks.h"
+
+namespace svd::networks {
+
+/// GroupNorm epsilons of the UNet's res blocks. The two published implementations differ:
+/// Stability's uses 1e-5 everywhere, diffusers 1e-6 in down blocks with attention and in up blocks.
+struct UNetNormEps {
+  double down_with_attention = 1e-5;
+  double down_plain = 1e-5;
+  double mid = 1e-5;
+  double up = 1e-5;
+};
+
+/// All that stays constant over a clip's denoising: time embeddings of every step, the one-token
+/// cross-attentions, the frame embeddings. Made by `prepare`, read by `forward`.
+struct ClipContext {
+  std::int64_t frames = 0;
+  std::vector<BlockConstants> down;
+  BlockConstants mid;
+  std::vector<BlockConstants> up;
+};
+
+/// diffusers: models/unets/unet_spatio_temporal_condition.py UNetSpatioTemporalConditionModel.
+/// Keys (single file: model.diffusion_model.*): conv_in, time_embedding, add_embedding,
+/// down_blocks.N, mid_block, up_blocks.N, conv_norm_out, conv_out.
+class UNetSpatioTemporalConditionModel : public nn::Module {
+ public:
+  UNetSpatioTemporalConditionModel(const UNetConfig& config, const UNetNormEps& eps);
+
+  /// embeds: [B, 1, cross_attention_dim]; added_time_ids: [B, 3] (fps, motion bucket, noise
+  /// augmentation); timesteps: [steps] c_noise values. B are independent clips (for guidance:
+  /// unconditional, conditional). Differentiable.
+  ClipContext prepare(const Tensor& embeds, const Tensor& added_time_ids, std::int64_t frames,
+                      const Tensor& timesteps) const;
+
+  /// sample: [B, F, in_channels, h, w] in the dtype of the weights, h and w multiples of
+  /// 2^(levels-1). `step` indexes the timesteps given to `prepare`. Result
+  /// [B, F, out_channels, h, w]. `between` is called between blocks. Differentiable.
+  Tensor forward(const Tensor& sample, std::int64_t step, const ClipContext& context,
+                 const BetweenBlocks& between) const;
+
+ private:
+  UNetConfig config_;
+  nn::Conv2d conv_in_;
+  nn::TimestepEmbedding time_embedding_;
+  nn::TimestepEmbedding add_embedding_;
+  nn::ModuleList<DownBlockSpatioTemporal> down_blocks_;
+  nn::ModuleList<UpBlockSpatioTemporal> up_blocks_;
+  UNetMidBlockSpatioTemporal mid_block_;
+  nn::GroupNorm conv_norm_out_;
+  nn::Conv2d conv_out_;
+};
+
+}  // namespace svd::networks

@@ -1,0 +1,36 @@
+#include "pipeline/decode.h"
+
+#include <ATen/TensorOperators.h>
+
+#include <algorithm>
+
+namespace svd::pipeline {
+
+Tensor quantise(const Tensor& pixels, bool round) {
+  Tensor levels = ((pixels.to(at::kFloat) + 1) / 2).clamp(0, 1).mul(255);
+  if (round) levels = levels.round();
+  return levels.to(at::kByte).permute({0, 2, 3, 1}).contiguous().cpu();
+}
+
+void decode_to_sink(const networks::VideoDecoder& decoder, const Tensor& latents,
+                    const DecodeOptions& options, FrameSink& sink,
+                    const std::function<void(int)>& on_frame,
+                    const networks::BetweenBlocks& between) {
+  const std::int64_t frames = latents.size(0);
+  int written = 0;
+  for (std::int64_t begin = 0; begin < frames; begin += options.chunk) {
+    const std::int64_t count = std::min(options.chunk, frames - begin);
+    const Tensor chunk =
+        latents.narrow(0, begin, count).to(options.device) / options.scaling_factor;
+    const Tensor bytes =
+        quantise(decoder.decode(chunk.to(options.dtype), count, between), options.round);
+    for (std::int64_t i = 0; i < count; ++i) {
+      between();
+      const Tensor frame = bytes[i];
+      sink.write({frame.const_data_ptr<std::uint8_t>(), static_cast<std::size_t>(frame.numel())});
+      on_frame(++written);
+    }
+  }
+}
+
+}  // namespace svd::pipeline

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+
+#include "networks/vae/autoencoder.h"
+#include "svd/frame_sink.h"
+
+namespace svd::pipeline {
+
+using at::Tensor;
+
+struct DecodeOptions {
+  double scaling_factor = 0.18215;
+  std::int64_t chunk = 14;  ///< frames the temporal layers see together; defines the pixels
+  bool round = false;       ///< 8-bit frames are rounded instead of cut
+  at::ScalarType dtype = at::kFloat;
+  c10::Device device = at::kCPU;
+};
+
+/// Quantises pixels in [-1, 1] once: [n, 3, H, W] -> [n, H, W, 3] uint8 on the CPU.
+Tensor quantise(const Tensor& pixels, bool round);
+
+/// Decodes latents [F, 4, h, w] (float32, as the UNet leaves them) chunk by chunk into `sink`.
+/// `on_frame` is called with the number of frames written so far.
+void decode_to_sink(const networks::VideoDecoder& decoder, const Tensor& latents,
+                    const DecodeOptions& options, FrameSink& sink,
+                    const std::function<void(int)>& on_frame,
+                    const networks::BetweenBlocks& between);
+
+}  // namespace svd::pipeline

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <functional>
+
+namespace svd::pipeline {
+
+/// Runs `body` and turns what torch throws into svd::Error: out of memory into `device` with hints,
+/// anything else into `internal` with torch's message but not its backtrace.
+void translate_torch_errors(const std::function<void()>& body);
+
+}  // namespace svd::pipeline

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "nn/module.h"
+#include "weights/checkpoint.h"
+
+namespace svd::pipeline {
+
+/// Compares all three parts of a checkpoint with the networks its configuration describes, without
+/// allocating them. One line for each missing, unexpected and mis-shaped key; empty: complete.
+std::vector<std::string> check_weights(const weights::Checkpoint& checkpoint);
+
+/// Fills every parameter of `network` from `part`, as `dtype` on `device`; convolution kernels in
+/// channels-last memory. Tensor by tensor, so that no second copy of the part ever exists.
+/// `between` is called between tensors and may throw. Throws Error{model}.
+void load_weights(nn::Module& network, const weights::Checkpoint& checkpoint, weights::Part part,
+                  at::ScalarType dtype, const c10::Device& device,
+                  const std::function<void()>& between);
+
+}  // namespace svd::pipeline
