@@ -29,8 +29,8 @@ __global__ void __launch_bounds__(kBlockThreads)
 }
 
 template <class T, int V>
-cudaError_t launch(const void* x, void* y, std::int64_t rows, std::int64_t channels,
-                   cudaStream_t stream) {
+cudaError_t launch_packed(const void* x, void* y, std::int64_t rows, std::int64_t channels,
+                          cudaStream_t stream) {
   const Tile tile = make_tile(1, rows, channels / V);
   gate<T, V><<<grid_of(tile, 1), tile.block, 0, stream>>>(static_cast<const T*>(x),
                                                           static_cast<T*>(y), rows, channels, tile);
@@ -42,8 +42,8 @@ cudaError_t launch(const void* x, void* y, std::int64_t rows, std::int64_t chann
                    cudaStream_t stream) {
   constexpr int kVector = 16 / sizeof(T);
   const bool wide = aligned<T, kVector>(x, channels) && aligned<T, kVector>(y, channels);
-  return wide ? launch<T, kVector>(x, y, rows, channels, stream)
-              : launch<T, 1>(x, y, rows, channels, stream);
+  return wide ? launch_packed<T, kVector>(x, y, rows, channels, stream)
+              : launch_packed<T, 1>(x, y, rows, channels, stream);
 }
 
 }  // namespace

@@ -160,8 +160,8 @@ __global__ void __launch_bounds__(kBlockThreads)
 }
 
 template <class T, int V>
-cudaError_t launch(const T* x, const T* weight, const T* bias, T* y, float* workspace,
-                   const GroupNormShape& shape, float eps, bool silu, cudaStream_t stream) {
+cudaError_t launch_packed(const T* x, const T* weight, const T* bias, T* y, float* workspace,
+                          const GroupNormShape& shape, float eps, bool silu, cudaStream_t stream) {
   const Tile tile = make_tile(shape.pictures, shape.rows, shape.channels / V);
   const dim3 grid = grid_of(tile, shape.pictures);
   const std::int64_t partials = shape.pictures * tile.chunks * shape.channels;
@@ -185,7 +185,7 @@ cudaError_t launch(const void* x, const void* weight, const void* bias, void* y,
   constexpr int kVector = 16 / sizeof(T);
   const bool wide =
       aligned<T, kVector>(x, shape.channels) && aligned<T, kVector>(y, shape.channels);
-  const auto run = wide ? &launch<T, kVector> : &launch<T, 1>;
+  const auto run = wide ? &launch_packed<T, kVector> : &launch_packed<T, 1>;
   return run(static_cast<const T*>(x), static_cast<const T*>(weight), static_cast<const T*>(bias),
              static_cast<T*>(y), static_cast<float*>(workspace), shape, static_cast<float>(eps),
              silu, stream);

@@ -1,19 +1,21 @@
 #pragma once
 
-#include <cstdint>
-#include <string>
-
 #include <ATen/core/Tensor.h>
 
+#include <string>
+
+#include "svd/error.h"
 #include "svd/request.h"
 
 namespace svd::pipeline {
 
 /// A device that can run: "cpu" or "cuda:N" as c10 sees it.
-/// For `auto` a CUDA device is taken when a driver and a usable card are there, else the CPU. For a
-/// CUDA device the CUDA module is loaded (before anything asks torch about CUDA). Throws
-/// Error{device} with found and needed (no driver, driver too old, no such ordinal, module or CUDA libraries missing).
-c10::Device select_device(const std::string& request);
+/// For `auto` a CUDA device is taken when a driver and a usable card are there, else the CPU; then
+/// `reason`, if given, is set to why. For a CUDA device the CUDA module is loaded (before anything
+/// asks torch about CUDA). Throws Error{device} with found and needed (no driver, driver too old,
+/// no such ordinal, module or CUDA libraries missing), Error{usage} for anything but auto, cpu,
+/// cuda, cuda:N.
+c10::Device select_device(const std::string& request, std::string* reason = nullptr);
 
 /// Fills in `automatic`: bfloat16 where the hardware has it (Ampere or newer, AVX-512 BF16 or AMX),
 /// float16 on older GPUs, else float32.
@@ -26,5 +28,8 @@ std::string describe(const c10::Device& device);
 
 /// Gives cached device memory back to the system; nothing on the CPU.
 void empty_cache(const c10::Device& device);
+
+/// What to throw when an allocation on `device` failed: says how much memory is free.
+Error out_of_memory(const c10::Device& device);
 
 }  // namespace svd::pipeline

@@ -1,0 +1,150 @@
+#include "pipeline/device.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+
+#include <charconv>
+#include <cstdint>
+#include <optional>
+
+#include "pipeline/cuda_module.h"
+
+namespace svd::pipeline {
+namespace {
+
+constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
+
+std::string cpu_bfloat16_feature() {
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("amx-bf16")) return "AMX BF16";
+  if (__builtin_cpu_supports("avx512bf16")) return "AVX-512 BF16";
+#endif
+  return {};
+}
+
+c10::Device select_cuda(int ordinal) {
+  const DriverState driver = query_driver();
+  if (!driver.problem.empty()) {
+    throw Error(ErrorKind::device, "device cuda: " + driver.problem,
+                "use --device cpu; CUDA needs an NVIDIA GPU with a working driver");
+  }
+  const SvdCudaTable& table = load_cuda_module();
+  check_module(table, driver);
+  cuda_device(table, ordinal);
+  if (!at::hasCUDA()) {
+    throw Error(ErrorKind::internal,
+                "torch was asked about CUDA before the CUDA module was loaded");
+  }
+  return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(ordinal));
+}
+
+// "cuda" -> 0, "cuda:3" -> 3.
+std::optional<int> parse_cuda(const std::string& request) {
+  if (request == "cuda") {
+    return 0;
+  }
+  const std::string prefix = "cuda:";
+  if (request.rfind(prefix, 0) != 0) {
+    return std::nullopt;
+  }
+  int ordinal = 0;
+  const char* const end = request.data() + request.size();
+  const auto [stop, error] = std::from_chars(request.data() + prefix.size(), end, ordinal);
+  // c10 keeps device numbers in eight bits.
+  const bool good = error == std::errc() && stop == end && ordinal >= 0 && ordinal <= INT8_MAX;
+  return good ? std::optional(ordinal) : std::nullopt;
+}
+
+std::string gibibytes(std::uint64_t bytes) {
+  const double value = static_cast<double>(bytes) / kGibibyte;
+  char text[32];
+  std::snprintf(text, sizeof text, value < 10 ? "%.1f GiB" : "%.0f GiB", value);
+  return text;
+}
+
+}  // namespace
+
+c10::Device select_device(const std::string& request, std::string* reason) {
+  if (request == "cpu") {
+    return c10::kCPU;
+  }
+  if (request == "auto") {
+    try {
+      return select_cuda(0);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::device) throw;
+      if (reason) *reason = error.what();
+      return c10::kCPU;
+    }
+  }
+  const auto ordinal = parse_cuda(request);
+  if (!ordinal) {
+    throw Error(ErrorKind::usage, "--device " + request + ": no such kind of device",
+                "use auto, cpu, cuda or cuda:N");
+  }
+  return select_cuda(*ordinal);
+}
+
+Dtype resolve_dtype(Dtype dtype, const c10::Device& device) {
+  if (dtype != Dtype::automatic) {
+    return dtype;
+  }
+  if (device.is_cuda()) {
+    constexpr int kAmpere = 8;
+    const SvdCudaDevice properties = cuda_device(load_cuda_module(), device.index());
+    return properties.major >= kAmpere ? Dtype::bfloat16 : Dtype::float16;
+  }
+  return cpu_bfloat16_feature().empty() ? Dtype::float32 : Dtype::bfloat16;
+}
+
+at::ScalarType scalar_type(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::float32:
+      return at::kFloat;
+    case Dtype::bfloat16:
+      return at::kBFloat16;
+    case Dtype::float16:
+      return at::kHalf;
+    case Dtype::automatic:
+      break;
+  }
+  TORCH_CHECK(false, "scalar_type: dtype is still automatic");
+}
+
+std::string describe(const c10::Device& device) {
+  if (device.is_cuda()) {
+    const SvdCudaDevice properties = cuda_device(load_cuda_module(), device.index());
+    return std::string(properties.name) + " (sm_" + std::to_string(properties.major) +
+           std::to_string(properties.minor) + ", " + gibibytes(properties.total_bytes) + ")";
+  }
+  const int threads = at::get_num_threads();
+  const std::string feature = cpu_bfloat16_feature();
+  return "CPU (" + std::to_string(threads) + (threads == 1 ? " thread" : " threads") +
+         (feature.empty() ? "" : ", " + feature) + ")";
+}
+
+void empty_cache(const c10::Device& device) {
+  if (device.is_cuda()) {
+    const SvdCudaTable& table = load_cuda_module();
+    if (const int error = table.empty_cache()) {
+      throw Error(ErrorKind::device,
+                  "cached memory cannot be released: " + std::string(table.error_text(error)));
+    }
+  }
+}
+
+Error out_of_memory(const c10::Device& device) {
+  const std::string hint = "use a smaller --size, fewer --frames or a smaller --decode-chunk";
+  if (!device.is_cuda()) {
+    return Error(ErrorKind::device, "out of memory on the CPU", hint);
+  }
+  std::uint64_t free_bytes = 0;
+  std::uint64_t total_bytes = 0;
+  std::string memory;
+  if (load_cuda_module().memory(device.index(), &free_bytes, &total_bytes) == 0) {
+    memory = " (" + gibibytes(free_bytes) + " of " + gibibytes(total_bytes) + " free)";
+  }
+  return Error(ErrorKind::device, "out of memory on " + device.str() + memory, hint);
+}
+
+}  // namespace svd::pipeline
