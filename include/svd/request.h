@@ -22,8 +22,8 @@ enum class Profile { reference /* Stability's generative-models */, diffusers };
 /// What a user asked for. Unset values are decided by profile, model and image (`Generator::resolve`).
 struct RequestOptions {
   std::optional<int> frames;                ///< 1 .. 1000
-  std::optional<double> fps;                ///< playback rate, frames a second, (0, 1000]
-  std::optional<double> condition_fps;      ///< the number the model sees; default clamp(fps, 3, 30) - 1
+  std::optional<double> fps;                ///< playback rate, frames a second, 0.01 .. 1000
+  std::optional<double> condition_fps;      ///< the number the model sees, 0 .. 1000; default clamp(fps, 3, 30) - 1
   std::optional<int> steps;                 ///< denoising steps, 1 .. 1000
   std::optional<std::uint64_t> seed;        ///< default: random below 2^32
   std::optional<double> motion_bucket_id;   ///< 0 .. 1023, trained on 1 .. 255

@@ -1,0 +1,102 @@
+#include "cli/console.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string_view>
+
+namespace svd::cli {
+namespace {
+
+constexpr const char* kRed = "\033[1;31m";
+constexpr const char* kYellow = "\033[1;33m";
+
+bool set_and_not_empty(const char* name) {
+  const char* value = std::getenv(name);
+  return value && *value;
+}
+
+int terminal_width() {
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+/// At most `columns` characters of UTF-8 text, counting code points.
+std::string_view cut(const std::string& text, int columns) {
+  int seen = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool starts_character = (static_cast<unsigned char>(text[i]) & 0xC0) != 0x80;
+    if (starts_character && seen++ == columns) return std::string_view(text).substr(0, i);
+  }
+  return text;
+}
+
+}  // namespace
+
+ConsoleOptions console_options(bool quiet, bool verbose, bool force_tty) {
+  const char* term = std::getenv("TERM");
+  const bool dumb = term && std::string_view(term) == "dumb";
+  const bool terminal = force_tty || (isatty(STDERR_FILENO) && !dumb);
+  ConsoleOptions options;
+  options.quiet = quiet;
+  options.verbose = verbose;
+  options.redraw = terminal && !quiet;
+  options.colour = terminal && !dumb && !set_and_not_empty("NO_COLOR");
+  options.width = terminal_width();
+  return options;
+}
+
+void Console::debug(const std::string& text) {
+  if (options_.verbose) write_line(text);
+}
+
+void Console::info(const std::string& text) {
+  if (!options_.quiet) write_line(text);
+}
+
+void Console::warning(const std::string& text) {
+  if (!options_.quiet) write_line(coloured(kYellow, "warning:") + " " + text);
+}
+
+void Console::error(const std::string& message, const std::string& hint) {
+  write_line(coloured(kRed, "error:") + " " + message);
+  if (!hint.empty()) write_line("hint: " + hint);
+}
+
+void Console::status(const std::string& text) {
+  if (!options_.redraw) return;
+  const std::lock_guard lock(mutex_);
+  erase();
+  status_ = cut(text, options_.width - 1);  // a full line would wrap
+  draw();
+}
+
+void Console::clear_status() {
+  const std::lock_guard lock(mutex_);
+  erase();
+  status_.clear();
+  out_.flush();
+}
+
+void Console::write_line(const std::string& text) {
+  const std::lock_guard lock(mutex_);
+  erase();
+  out_ << text << '\n';
+  draw();
+}
+
+void Console::draw() {
+  out_ << status_;
+  out_.flush();
+}
+
+void Console::erase() {
+  if (!status_.empty()) out_ << "\r\033[K";
+}
+
+std::string Console::coloured(const char* code, const char* text) const {
+  return options_.colour ? std::string(code) + text + "\033[0m" : text;
+}
+
+}  // namespace svd::cli

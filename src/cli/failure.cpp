@@ -1,0 +1,82 @@
+#include "cli/failure.h"
+
+#include <c10/util/Exception.h>
+
+#include <new>
+#include <string_view>
+
+namespace svd::cli {
+namespace {
+
+constexpr const char* kMemoryHint =
+    "try a smaller --size, fewer --frames or --dtype bfloat16; a smaller --decode-chunk needs less "
+    "too "
+    "but changes pixels";
+constexpr const char* kInternalHint =
+    "this is a defect of svd-gen; -v shows more, please report it with the command";
+
+Failure failure(ErrorKind kind, std::string message, std::string hint) {
+  return {kind, std::move(message), std::move(hint), static_cast<int>(kind)};
+}
+
+/// torch's CPU allocator has no exception type of its own for memory that ran out.
+bool says_out_of_memory(std::string_view message) {
+  for (const char* phrase : {"out of memory", "can't allocate memory", "not enough memory"}) {
+    if (message.find(phrase) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+Failure of_torch(const c10::Error& error, bool verbose) {
+  const std::string message = verbose ? error.what() : error.what_without_backtrace();
+  if (says_out_of_memory(error.what_without_backtrace()))
+    return failure(ErrorKind::device, "out of memory: " + message, kMemoryHint);
+  return failure(ErrorKind::internal, message, kInternalHint);
+}
+
+}  // namespace
+
+Failure describe_failure(const std::exception_ptr& exception, bool verbose, int signal) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const Error& error) {
+    Failure described = failure(error.kind(), error.what(), error.hint());
+    if (error.kind() == ErrorKind::interrupted && signal != 0) described.exit_code = 128 + signal;
+    return described;
+  } catch (const c10::OutOfMemoryError& error) {
+    return failure(
+        ErrorKind::device,
+        std::string("out of memory: ") + (verbose ? error.what() : error.what_without_backtrace()),
+        kMemoryHint);
+  } catch (const c10::Error& error) {
+    return of_torch(error, verbose);
+  } catch (const std::bad_alloc&) {
+    return failure(ErrorKind::device, "out of memory", kMemoryHint);
+  } catch (const std::exception& error) {
+    return failure(ErrorKind::internal, error.what(), kInternalHint);
+  } catch (...) {
+    return failure(ErrorKind::internal, "an exception of an unknown type", kInternalHint);
+  }
+}
+
+const char* to_string(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::internal:
+      return "internal";
+    case ErrorKind::usage:
+      return "usage";
+    case ErrorKind::image:
+      return "image";
+    case ErrorKind::model:
+      return "model";
+    case ErrorKind::device:
+      return "device";
+    case ErrorKind::output:
+      return "output";
+    case ErrorKind::interrupted:
+      return "interrupted";
+  }
+  return "internal";
+}
+
+}  // namespace svd::cli

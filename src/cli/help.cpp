@@ -1,0 +1,117 @@
+#include <sstream>
+#include <string>
+
+#include "cli/option_table.h"
+
+namespace svd::cli {
+namespace {
+
+constexpr std::size_t kNameColumns = 26;
+
+constexpr const char* kShortHelp = R"(svd-gen: animate a picture with Stable Video Diffusion
+
+  svd-gen --image cat.png -o cat.mp4                  the model's defaults
+  svd-gen --image cat.png --frames 25 --fps 12        25 frames, 2.08 s; writes cat.mp4
+  svd-gen --image cat.png --seed 7 --overwrite        again, with another seed
+  svd-gen --image cat.png --motion-bucket-id 60       calmer
+  svd-gen --image cat.png -o frames/                  PNG frames
+  svd-gen --image cat.png --model tiny --size 256x256 quick try with the demonstration model
+  svd-gen inspect model.safetensors                   what is in a model
+
+  -i, --image FILE     picture, or - for standard input
+  -o, --output PATH    x.mp4, frames/ or f_%04d.png
+  -m, --model NAME     svd, svd-xt, svd-xt-1.1, tiny, or a path
+      --frames N       --fps RATE   --size WxH   --seed N   --steps N
+  -n, --dry-run        print the plan, write nothing
+      --overwrite      replace existing output
+      --json           machine-readable result on standard output
+  -q, -v               less, more
+
+--help lists everything.
+)";
+
+constexpr const char* kFooter = R"(
+Exit codes:
+  0    done
+  1    internal error
+  2    wrong option or value
+  3    input image
+  4    model or weights
+  5    device, or out of memory
+  6    output or encoding; existing output without --overwrite
+  130  interrupted (143: terminated); nothing is left behind
+
+Environment:
+  SVD_GEN_MODELS   folder with models
+  NO_COLOR         no colours, whatever the terminal
+
+Examples:
+  svd-gen --image cat.png --frames 25 --fps 12 -o cat.mp4
+  svd-gen --image - --json < cat.png
+  svd-gen inspect svd_xt.safetensors
+)";
+
+/// "-o,--output" and "PATH" as "-o, --output PATH", long names aligned.
+std::string left_column(const OptionRow& row) {
+  std::string names = row.names;
+  const std::size_t comma = names.find(',');
+  if (comma != std::string::npos) names = names.substr(0, comma) + ", " + names.substr(comma + 1);
+  std::string column = names.starts_with("--") ? "      " : "  ";
+  column += names;
+  if (row.value) column += std::string(" ") + row.value;
+  return column;
+}
+
+void add_row(std::ostream& out, const OptionRow& row) {
+  std::string left = left_column(row);
+  const std::string margin(kNameColumns, ' ');
+  if (left.size() + 2 > kNameColumns) {
+    out << left << '\n' << margin;
+  } else {
+    left.resize(kNameColumns, ' ');
+    out << left;
+  }
+  for (const char* c = row.description; *c; ++c) {
+    out << *c;
+    if (*c == '\n') out << margin;
+  }
+  if (row.default_value) out << '\n' << margin << "[default: " << row.default_value << ']';
+  out << '\n';
+}
+
+std::string groups_of(const std::vector<OptionRow>& rows) {
+  std::ostringstream out;
+  std::string group;
+  for (const OptionRow& row : rows) {
+    if (*row.group == '\0') continue;
+    if (group != row.group) out << '\n' << row.group << ":\n";
+    group = row.group;
+    add_row(out, row);
+  }
+  return out.str();
+}
+
+}  // namespace
+
+std::string short_help() { return kShortHelp; }
+
+std::string full_help() {
+  return "svd-gen: animate a picture with Stable Video Diffusion\n"
+         "\n"
+         "  svd-gen --image FILE [-o PATH] [options]\n"
+         "  svd-gen inspect NAME_OR_PATH [options]    what is in a model\n"
+         "\n"
+         "Messages go to standard error; standard output carries only what was asked for.\n" +
+         groups_of(render_options()) + kFooter;
+}
+
+std::string inspect_help() {
+  return "svd-gen inspect: layout, variant, number formats, tensors and parameters of a model, "
+         "and\n"
+         "every key that is missing, unexpected or of a wrong shape (exit code 4 if there is one)\n"
+         "\n"
+         "  svd-gen inspect NAME_OR_PATH [options]\n" +
+         groups_of(inspect_options());
+}
+
+}  // namespace svd::cli

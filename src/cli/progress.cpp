@@ -1,0 +1,103 @@
+#include "cli/progress.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace svd::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kRedrawInterval = 100ms;
+constexpr auto kPlainInterval = 30s;
+constexpr auto kPlainQuiet = 2s;  // shorter stages need no lines in between
+constexpr int kBarColumns = 20;
+
+const char* title(Stage stage) {
+  switch (stage) {
+    case Stage::load_conditioning:
+      return "loading image encoder";
+    case Stage::condition:
+      return "reading the picture";
+    case Stage::load_unet:
+      return "loading UNet";
+    case Stage::sample:
+      return "sampling";
+    case Stage::load_decoder:
+      return "loading decoder";
+    case Stage::decode:
+      return "decoding";
+  }
+  return "working";
+}
+
+double seconds_between(std::chrono::steady_clock::time_point from,
+                       std::chrono::steady_clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+}  // namespace
+
+std::string format_seconds(double seconds) {
+  if (seconds < 59.95) return fmt::format("{:.1f} s", seconds);
+  const long whole = std::lround(seconds);
+  if (whole < 3600) return fmt::format("{}:{:02}", whole / 60, whole % 60);
+  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+Progress::Progress(Console& console, Clock clock) : console_(console), clock_(std::move(clock)) {}
+
+void Progress::on_stage_begin(Stage stage, int total) {
+  stage_begin_ = last_shown_ = clock_();
+  last_done_ = 0;
+  if (console_.options().redraw)
+    draw_bar(stage, 0, total);
+  else
+    console_.info(total > 0 ? fmt::format("{}: 0/{}", title(stage), total) : title(stage));
+}
+
+void Progress::on_progress(Stage stage, int done, int total) {
+  if (!console_.options().redraw) return print_plain(stage, done, total);
+  const Time now = clock_();
+  if (now - last_shown_ < kRedrawInterval && done < total) return;
+  last_shown_ = now;
+  draw_bar(stage, done, total);
+}
+
+void Progress::on_stage_end(Stage stage, double seconds) {
+  console_.clear_status();
+  console_.info(fmt::format("{}: {}", title(stage), format_seconds(seconds)));
+}
+
+void Progress::on_warning(const std::string& message) {
+  warnings_.push_back(message);
+  console_.warning(message);
+}
+
+void Progress::draw_bar(Stage stage, int done, int total) {
+  if (total <= 0) return console_.status(fmt::format("{} ...", title(stage)));
+  const int filled = static_cast<int>(static_cast<long>(kBarColumns) * done / total);
+  console_.status(fmt::format("{} [{}{}] {}/{}{}", title(stage), std::string(filled, '#'),
+                              std::string(kBarColumns - filled, '.'), done, total,
+                              remaining(done, total)));
+}
+
+void Progress::print_plain(Stage stage, int done, int total) {
+  const Time now = clock_();
+  if (total <= 0 || done >= total || now - stage_begin_ < kPlainQuiet) return;
+  const bool next_tenth = done * 10L / total > last_done_ * 10L / total;
+  if (!next_tenth && now - last_shown_ < kPlainInterval) return;
+  last_shown_ = now;
+  last_done_ = done;
+  console_.info(fmt::format("{}: {}/{}{}", title(stage), done, total, remaining(done, total)));
+}
+
+std::string Progress::remaining(int done, int total) const {
+  if (done <= 0 || done >= total) return {};
+  const double elapsed = seconds_between(stage_begin_, clock_());
+  return fmt::format(", {} left", format_seconds(elapsed / done * (total - done)));
+}
+
+}  // namespace svd::cli

@@ -1,0 +1,162 @@
+#include "cli/render.h"
+
+#include "svd/error.h"
+
+#ifdef SVD_HAVE_MEDIA
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <utility>
+
+#include "cli/progress.h"
+#include "media/fit.h"
+#include "media/frame_writer.h"
+#include "media/image_reader.h"
+#include "pipeline/device.h"
+#include "svd/generator.h"
+
+namespace svd::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Whether `path` lies in `folder` or is it, both as they will be on disk.
+bool lies_in(const fs::path& path, const fs::path& folder) {
+  const fs::path inner = fs::weakly_canonical(path);
+  fs::path outer = fs::weakly_canonical(folder);
+  if (!outer.has_filename()) outer = outer.parent_path();  // "frames/"
+  const auto [mismatch, end] =
+      std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end());
+  (void)end;
+  return mismatch == outer.end();
+}
+
+/// A folder of frames is replaced as a whole: nothing that is needed may be inside, and no two
+/// outputs may be one file.
+void check_paths(const RenderOptions& options) {
+  const std::string& output = options.output;
+  if (options.image != "-" && lies_in(options.image, output))
+    throw Error(ErrorKind::usage, fmt::format("--image {} would be overwritten by --output {}",
+                                              options.image, output));
+  for (const auto& [flag, file] : {std::pair("--save-latents", options.request.save_latents),
+                                   std::pair("--init-latents", options.request.init_latents)}) {
+    if (file && lies_in(*file, output))
+      throw Error(ErrorKind::usage, fmt::format("{} {} lies in --output {}", flag, *file, output));
+  }
+  const auto& init = options.request.init_latents;
+  if (init && !fs::is_regular_file(*init))
+    throw Error(ErrorKind::usage, fmt::format("--init-latents {}: there is no such file", *init));
+}
+
+void check_outputs(const RenderOptions& options) {
+  media::output_format(options.output);
+  check_paths(options);
+  media::check_output(options.output, options.overwrite);
+  if (options.request.save_latents)
+    media::check_output(*options.request.save_latents, options.overwrite);
+}
+
+Image read_picture(const RenderOptions& options, Console& console) {
+  if (options.image == "-" && isatty(STDIN_FILENO))
+    throw Error(ErrorKind::usage, "--image - reads standard input, which is a terminal",
+                "svd-gen --image - < cat.png");
+  console.info(fmt::format("picture: {}", options.image == "-" ? "standard input" : options.image));
+  return media::read_image(options.image);
+}
+
+Generator open_model(const RenderOptions& options, Console& console, Report& report) {
+  ModelOptions model;
+  model.model = options.model;
+  if (options.models_dir) model.models_dir = *options.models_dir;
+  model.frames = options.request.frames;
+  Generator generator(model);
+  report.model = generator.model().name;
+  report.model_path = generator.model().path.string();
+  console.info("model: " + *report.model);
+  console.debug("model path: " + *report.model_path);
+  if (!generator.model().notice.empty()) {
+    report.warnings.push_back(generator.model().notice);
+    console.warning(generator.model().notice);
+  }
+  return generator;
+}
+
+Request resolve(const Generator& generator, const RenderOptions& options, const Image& picture,
+                Console& console, Report& report) {
+  std::vector<std::string> warnings;
+  const Request request =
+      generator.resolve(options.request, picture.width, picture.height, &warnings);
+  for (const std::string& warning : warnings) console.warning(warning);
+  report.warnings.insert(report.warnings.end(), warnings.begin(), warnings.end());
+  report.request = request;
+  console.debug("device: " + pipeline::describe(c10::Device(request.device)));
+  console.debug("request: " + to_json(request));
+  return request;
+}
+
+media::OutputOptions output_options(const RenderOptions& options, const Request& request) {
+  media::OutputOptions output;
+  output.path = options.output;
+  output.width = request.width;
+  output.height = request.height;
+  output.fps = request.fps;
+  output.frames = request.frames;
+  output.overwrite = options.overwrite;
+  return output;
+}
+
+}  // namespace
+
+void render(const RenderOptions& options, Console& console, SignalWatcher& signals,
+            Report& report) {
+  report.image = options.image;
+  report.output = options.output;
+  report.dry_run = options.dry_run;
+  validate(options.request);
+  check_outputs(options);
+  Image picture = read_picture(options, console);
+  report.image_width = picture.width;
+  report.image_height = picture.height;
+  Generator generator = open_model(options, console, report);
+  const Request request = resolve(generator, options, picture, console, report);
+  if (options.dry_run) {
+    for (const std::string& line : plan_lines(report)) console.info(line);
+    return;
+  }
+  console.info(clip_line(request));
+  const InputImages images = media::fit_image(picture, request.width, request.height, request.fit);
+  picture = {};
+
+  const std::stop_token stop =
+      signals.begin([&console] { console.info("stopping ... (again to force)"); });
+  Progress progress(console);
+  const std::unique_ptr<FrameSink> sink = media::open_output(output_options(options, request));
+  try {
+    report.result = generator.run(request, images, *sink, progress, stop);
+  } catch (...) {
+    report.warnings.insert(report.warnings.end(), progress.warnings().begin(),
+                           progress.warnings().end());
+    throw;
+  }
+  report.warnings.insert(report.warnings.end(), progress.warnings().begin(),
+                         progress.warnings().end());
+  console.info(summary_line(report));
+}
+
+}  // namespace svd::cli
+
+#else
+
+namespace svd::cli {
+
+void render(const RenderOptions&, Console&, SignalWatcher&, Report&) {
+  throw Error(ErrorKind::usage, "this build of svd-gen reads and writes no pictures",
+              "build it with -DSVD_MEDIA=ON; inspect and --version work here");
+}
+
+}  // namespace svd::cli
+
+#endif

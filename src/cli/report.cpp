@@ -1,0 +1,127 @@
+#include "cli/report.h"
+
+#include <fmt/core.h>
+#include <sys/resource.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/progress.h"
+
+namespace svd::cli {
+namespace {
+
+constexpr Stage kStages[] = {Stage::load_conditioning, Stage::condition,
+                             Stage::load_unet,         Stage::sample,
+                             Stage::load_decoder,      Stage::decode};
+
+double clip_seconds(const Request& request) { return request.frames / request.fps; }
+
+std::int64_t peak_rss_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;  // Linux counts KiB
+}
+
+nlohmann::ordered_json or_null(const std::optional<std::string>& text) {
+  return text ? nlohmann::ordered_json(*text) : nlohmann::ordered_json();
+}
+
+nlohmann::ordered_json stage_times(const Result& result) {
+  nlohmann::ordered_json stages = nlohmann::ordered_json::array();
+  for (const StageTime& time : result.stages)
+    stages.push_back({{"stage", to_string(time.stage)}, {"seconds", time.seconds}});
+  return stages;
+}
+
+}  // namespace
+
+std::string clip_line(const Request& request) {
+  return fmt::format("{} frame{} at {:.6g} fps = {:.2f} s, {}x{}, seed {}", request.frames,
+                     request.frames == 1 ? "" : "s", request.fps, clip_seconds(request),
+                     request.width, request.height, request.seed);
+}
+
+std::string summary_line(const Report& report) {
+  return fmt::format("wrote {} in {}, peak memory {}", report.output,
+                     format_seconds(report.result ? report.result->seconds : 0),
+                     format_bytes(report.result ? report.result->peak_rss_bytes : 0));
+}
+
+std::vector<std::string> plan_lines(const Report& report) {
+  std::vector<std::string> lines = {
+      fmt::format("picture  {} ({}x{})", report.image, report.image_width, report.image_height),
+      fmt::format("model    {} ({})", report.model.value_or(""), report.model_path.value_or("")),
+      fmt::format("output   {}", report.output)};
+  if (!report.request) return lines;
+  const Request& request = *report.request;
+  lines.push_back("clip     " + clip_line(request));
+  lines.push_back(fmt::format("steps    {}, guidance {:.6g} to {:.6g}, profile {}", request.steps,
+                              request.min_guidance, request.max_guidance,
+                              to_string(request.profile)));
+  lines.push_back(fmt::format("sees     fps {:.6g}, motion {:.6g}, noise {:.6g}, fit {}",
+                              request.condition_fps, request.motion_bucket_id,
+                              request.noise_aug_strength, to_string(request.fit)));
+  lines.push_back(fmt::format("decode   {} frames at once, {}", request.decode_chunk,
+                              to_string(request.vae_dtype)));
+  lines.push_back(fmt::format("device   {}, {}, {} threads", request.device,
+                              to_string(request.dtype), request.threads));
+  std::string stages = "stages  ";
+  for (const Stage stage : kStages) stages += std::string(" ") + to_string(stage);
+  lines.push_back(stages);
+  lines.push_back("dry run: nothing was computed or written");
+  return lines;
+}
+
+nlohmann::ordered_json to_json(const Failure& failure) {
+  return {{"kind", to_string(failure.kind)},
+          {"message", failure.message},
+          {"hint", failure.hint},
+          {"exit_code", failure.exit_code}};
+}
+
+nlohmann::ordered_json to_json(const Report& report) {
+  nlohmann::ordered_json json;
+  const bool written = report.result && !report.failure;
+  json["status"] = report.failure ? "failed" : report.dry_run ? "planned" : "done";
+  json["image"] = {{"path", report.image}};
+  if (report.image_width > 0) {
+    json["image"]["width"] = report.image_width;
+    json["image"]["height"] = report.image_height;
+  }
+  json["output"] = report.output;
+  json["model"] = {{"name", or_null(report.model)}, {"path", or_null(report.model_path)}};
+  if (report.request) {
+    json["request"] = nlohmann::ordered_json::parse(svd::to_json(*report.request));
+    json["seed"] = report.request->seed;
+    json["clip_seconds"] = clip_seconds(*report.request);
+  } else {
+    json["request"] = nullptr;
+    json["seed"] = nullptr;
+  }
+  if (report.dry_run) {
+    json["stages"] = nlohmann::ordered_json::array();
+    for (const Stage stage : kStages) json["stages"].push_back({{"stage", to_string(stage)}});
+  } else {
+    json["frames_written"] = written ? report.result->frames_written : 0;
+    json["stages"] = report.result ? stage_times(*report.result) : nlohmann::ordered_json::array();
+    json["seconds"] = report.result ? nlohmann::ordered_json(report.result->seconds) : nullptr;
+  }
+  json["peak_rss_bytes"] = peak_rss_bytes();
+  json["warnings"] = report.warnings;
+  json["error"] = report.failure ? to_json(*report.failure) : nlohmann::ordered_json();
+  return json;
+}
+
+std::string dump(const nlohmann::ordered_json& json) {
+  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+std::string format_bytes(std::int64_t bytes) {
+  const double count = static_cast<double>(bytes);
+  if (bytes < 1024) return fmt::format("{} B", bytes);
+  if (bytes < 1024 * 1024) return fmt::format("{:.1f} KiB", count / 1024);
+  if (bytes < 1024LL * 1024 * 1024) return fmt::format("{:.1f} MiB", count / (1024 * 1024));
+  return fmt::format("{:.1f} GiB", count / (1024.0 * 1024 * 1024));
+}
+
+}  // namespace svd::cli

@@ -1,0 +1,100 @@
+#include "cli/run.h"
+
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/console.h"
+#include "cli/failure.h"
+#include "cli/inspect.h"
+#include "cli/options.h"
+#include "cli/render.h"
+#include "cli/report.h"
+#include "cli/signals.h"
+#include "cli/version.h"
+
+namespace svd::cli {
+namespace {
+
+void show(const Failure& failure, Console& console) {
+  console.clear_status();
+  console.error(failure.message, failure.hint);
+}
+
+void print_json(const nlohmann::ordered_json& json) { std::cout << dump(json) << std::endl; }
+
+int run_render(const CommandLine& line, Console& console) {
+  std::optional<SignalWatcher> signals(std::in_place);
+  Report report;
+  try {
+    render(line.render, console, *signals, report);
+  } catch (...) {
+    report.failure =
+        describe_failure(std::current_exception(), line.messages.verbose, signals->received());
+    show(*report.failure, console);
+  }
+  if (line.messages.json) print_json(to_json(report));
+  const int signal = signals->received();
+  signals.reset();
+  if (signal != 0) die_of(signal);
+  return report.failure ? report.failure->exit_code : 0;
+}
+
+/// A failure of anything but a render.
+int fail(const std::exception_ptr& exception, const MessageOptions& messages, Console& console) {
+  const Failure failure = describe_failure(exception, messages.verbose);
+  show(failure, console);
+  if (messages.json) print_json({{"status", "failed"}, {"error", to_json(failure)}});
+  return failure.exit_code;
+}
+
+int execute(const CommandLine& line, Console& console) {
+  switch (line.command) {
+    case Command::help:
+      std::cout << line.help;
+      return 0;
+    case Command::version:
+      std::cout << (line.messages.json ? version_json() + "\n" : version_text());
+      return 0;
+    case Command::inspect:
+      return inspect(line.inspect, line.messages.json, console, std::cout);
+    case Command::render:
+      return run_render(line, console);
+  }
+  return 1;
+}
+
+int parse_and_execute(const std::vector<std::string>& arguments) {
+  CommandLine line;
+  line.messages.json = wants_json(arguments);
+  try {
+    line = parse_command_line(arguments);
+  } catch (...) {
+    Console console(std::cerr, console_options(false, false, false));
+    return fail(std::current_exception(), line.messages, console);
+  }
+  const MessageOptions& messages = line.messages;
+  Console console(std::cerr, console_options(messages.quiet, messages.verbose, messages.force_tty));
+  try {
+    return execute(line, console);
+  } catch (...) {
+    return fail(std::current_exception(), messages, console);
+  }
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  const int code =
+      parse_and_execute(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
+  std::cout.flush();
+  if (code == 0 && !std::cout) {
+    std::cerr << "error: standard output cannot be written\n";
+    return static_cast<int>(ErrorKind::output);
+  }
+  return code;
+}
+
+}  // namespace svd::cli

@@ -1,0 +1,88 @@
+#include "cli/values.h"
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <charconv>
+#include <cmath>
+#include <system_error>
+
+#include "base/suggest.h"
+#include "svd/error.h"
+
+namespace svd::cli {
+namespace {
+
+[[noreturn]] void refuse(const std::string& flag, const std::string& text, const char* expected,
+                         const std::string& hint = {}) {
+  throw Error(ErrorKind::usage, fmt::format("{} '{}' is not {}", flag, text, expected), hint);
+}
+
+template <typename T>
+T parse_number(const std::string& flag, const std::string& text, const char* expected) {
+  T value{};
+  const char* end = text.data() + text.size();
+  const auto [stop, status] = std::from_chars(text.data(), end, value);
+  if (stop != end || text.empty() || status == std::errc::invalid_argument)
+    refuse(flag, text, expected);
+  if (status == std::errc::result_out_of_range)
+    throw Error(ErrorKind::usage, fmt::format("{} {} is out of range", flag, text));
+  return value;
+}
+
+template <typename T>
+T parse_choice(const std::string& flag, const std::string& text,
+               std::initializer_list<T> accepted) {
+  std::vector<std::string> names;
+  for (const T value : accepted) {
+    if (text == to_string(value)) return value;
+    names.emplace_back(to_string(value));
+  }
+  const std::string expected = fmt::format("one of {}", fmt::join(names, ", "));
+  refuse(flag, text, expected.c_str(), did_you_mean(text, names));
+}
+
+}  // namespace
+
+int parse_int(const std::string& flag, const std::string& text) {
+  return parse_number<int>(flag, text, "a whole number");
+}
+
+std::uint64_t parse_uint64(const std::string& flag, const std::string& text) {
+  return parse_number<std::uint64_t>(flag, text, "a whole number from 0 to 18446744073709551615");
+}
+
+double parse_double(const std::string& flag, const std::string& text) {
+  const double value = parse_number<double>(flag, text, "a number");
+  if (!std::isfinite(value)) refuse(flag, text, "a finite number");
+  return value;
+}
+
+std::pair<int, int> parse_size(const std::string& flag, const std::string& text) {
+  const std::size_t cross = text.find('x');
+  int width = 0;
+  int height = 0;
+  const auto whole = [&](std::size_t begin, std::size_t end, int& value) {
+    const auto [stop, status] = std::from_chars(text.data() + begin, text.data() + end, value);
+    return stop == text.data() + end && begin != end && status == std::errc();
+  };
+  if (cross == std::string::npos || !whole(0, cross, width) ||
+      !whole(cross + 1, text.size(), height))
+    refuse(flag, text, "a size in pixels like 1024x576");
+  return {width, height};
+}
+
+Fit parse_fit(const std::string& flag, const std::string& text) {
+  return parse_choice(flag, text, {Fit::crop, Fit::pad, Fit::stretch});
+}
+
+Dtype parse_dtype(const std::string& flag, const std::string& text) {
+  return parse_choice(flag, text,
+                      {Dtype::automatic, Dtype::float32, Dtype::bfloat16, Dtype::float16});
+}
+
+Profile parse_profile(const std::string& flag, const std::string& text) {
+  return parse_choice(flag, text, {Profile::reference, Profile::diffusers});
+}
+
+}  // namespace svd::cli

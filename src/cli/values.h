@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "svd/request.h"
+
+/// Values of the command line, read strictly: the whole text must be the value, nothing wraps and
+/// nothing saturates. Every function throws Error{usage} naming `flag`, `text` and what is
+/// accepted. Ranges are checked by svd::validate.
+namespace svd::cli {
+
+int parse_int(const std::string& flag, const std::string& text);
+std::uint64_t parse_uint64(const std::string& flag, const std::string& text);
+/// Decimal or scientific notation; "nan" and "inf" are refused.
+double parse_double(const std::string& flag, const std::string& text);
+/// "1024x576" -> {1024, 576}
+std::pair<int, int> parse_size(const std::string& flag, const std::string& text);
+
+Fit parse_fit(const std::string& flag, const std::string& text);
+Dtype parse_dtype(const std::string& flag, const std::string& text);
+Profile parse_profile(const std::string& flag, const std::string& text);
+
+}  // namespace svd::cli
