@@ -1,8 +1,7 @@
-#include "svd/version.h"
-
 #include <fmt/core.h>
 
 #include "commit.h"  // generated at each build: SVD_COMMIT
+#include "svd/version.h"
 
 namespace svd {
 

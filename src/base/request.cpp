@@ -45,8 +45,7 @@ int other_side(int side) {
 
 void check_size(const RequestOptions& options) {
   if (!options.width && !options.height) return;
-  if (!options.width || !options.height)
-    refuse("--size needs both sides, as in --size 1024x576");
+  if (!options.width || !options.height) refuse("--size needs both sides, as in --size 1024x576");
   const int width = *options.width;
   const int height = *options.height;
   const auto valid = [](int side) {
@@ -56,9 +55,10 @@ void check_size(const RequestOptions& options) {
   std::string nearest = fmt::format("{}x{}", nearest_side(width), nearest_side(height));
   const std::string other = fmt::format("{}x{}", other_side(width), other_side(height));
   if (other != nearest) nearest += " or " + other;
-  refuse(fmt::format("--size {}x{} is not possible: both sides must be multiples of {} from {} to {}",
-                     width, height, kSizeMultiple, kSmallestSide, kLargestSide),
-         "the nearest sizes are " + nearest);
+  refuse(
+      fmt::format("--size {}x{} is not possible: both sides must be multiples of {} from {} to {}",
+                  width, height, kSizeMultiple, kSmallestSide, kLargestSide),
+      "the nearest sizes are " + nearest);
 }
 
 void check_device(const std::optional<std::string>& device) {
@@ -74,8 +74,8 @@ void check_device(const std::optional<std::string>& device) {
     // c10 numbers devices with a signed byte.
     if (whole && ordinal >= 0 && ordinal <= 127 && number.front() != '-') return;
   }
-  refuse(fmt::format("--device '{}' is not a device: auto, cpu, cuda or cuda:N is accepted",
-                     *device));
+  refuse(
+      fmt::format("--device '{}' is not a device: auto, cpu, cuda or cuda:N is accepted", *device));
 }
 
 void check_latents(const RequestOptions& options) {

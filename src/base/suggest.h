@@ -7,8 +7,9 @@
 
 namespace svd {
 
-/// The candidate that `word` was most likely meant to be: fewest insertions, deletions, replacements
-/// and swaps of neighbours, at most one for every three letters (two at least). Null: none is close.
+/// The candidate that `word` was most likely meant to be: fewest insertions, deletions,
+/// replacements and swaps of neighbours, at most one for every three letters (two at least). Null:
+/// none is close.
 std::optional<std::string> closest(std::string_view word,
                                    const std::vector<std::string>& candidates);
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include "cli/progress.h"
@@ -23,15 +24,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Whether `path` lies in `folder` or is it, both as they will be on disk.
+/// As it will be on disk, links resolved as far as they can be.
+fs::path resolved(const fs::path& path) {
+  std::error_code failed;
+  fs::path result = fs::weakly_canonical(path, failed);
+  if (failed) result = path.lexically_normal();
+  return result.has_filename() ? result : result.parent_path();  // "frames/"
+}
+
+/// Whether `path` lies in `folder` or is it.
 bool lies_in(const fs::path& path, const fs::path& folder) {
-  const fs::path inner = fs::weakly_canonical(path);
-  fs::path outer = fs::weakly_canonical(folder);
-  if (!outer.has_filename()) outer = outer.parent_path();  // "frames/"
-  const auto [mismatch, end] =
-      std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end());
-  (void)end;
-  return mismatch == outer.end();
+  const fs::path inner = resolved(path);
+  const fs::path outer = resolved(folder);
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
 /// A folder of frames is replaced as a whole: nothing that is needed may be inside, and no two
@@ -47,7 +52,8 @@ void check_paths(const RenderOptions& options) {
       throw Error(ErrorKind::usage, fmt::format("{} {} lies in --output {}", flag, *file, output));
   }
   const auto& init = options.request.init_latents;
-  if (init && !fs::is_regular_file(*init))
+  std::error_code ignored;
+  if (init && !fs::is_regular_file(*init, ignored))
     throw Error(ErrorKind::usage, fmt::format("--init-latents {}: there is no such file", *init));
 }
 

@@ -1,0 +1,136 @@
+# Everything that can be wrong with picture, model, device and output, each with its exit code.
+load ../support/cli
+
+@test "picture: missing, a folder, text, empty" {
+  mkdir folder
+  echo "not a picture" > text.png
+  : > empty.png
+  refused 3 missing.png --image missing.png --model tiny
+  refused 3 folder --image folder --model tiny
+  refused 3 text.png --image text.png --model tiny
+  refused 3 empty.png --image empty.png --model tiny
+}
+
+@test "picture: cut off" {
+  python3 "$SUPPORT/pictures.py" rgb 300 200 whole.png
+  ffmpeg -loglevel error -i whole.png whole.jpg
+  for kind in png jpg; do
+    head -c $(($(stat -c %s "whole.$kind") / 2)) "whole.$kind" > "half.$kind"
+    refused 3 "half.$kind" --image "half.$kind" --model tiny
+  done
+}
+
+@test "picture: too small, too large" {
+  python3 "$SUPPORT/pictures.py" rgb 1 1 dot.png
+  python3 "$SUPPORT/pictures.py" bits 30000 20000 wall.png
+  refused 3 dot.png --image dot.png --model tiny
+  refused 3 wall.png --image wall.png --model tiny
+}
+
+@test "picture: an empty standard input" {
+  svd --image - --model tiny < /dev/null
+  expect_status 3
+}
+
+@test "model: an unknown name" {
+  refused 4 tinny --image in.png --model tinny
+  refused 4 nowhere/model.safetensors --image in.png --model nowhere/model.safetensors
+}
+
+copy_tiny() {
+  cp -r "$TINY" model
+  unet=$(find model/unet -name '*.safetensors' | head -n 1)
+}
+
+@test "model: a truncated file" {
+  copy_tiny
+  python3 "$SUPPORT/break_model.py" truncate "$unet"
+  refused 4 "$(basename "$unet")" --image in.png --model model
+}
+
+@test "model: a header length of 2^63" {
+  copy_tiny
+  python3 "$SUPPORT/break_model.py" header "$unet"
+  refused 4 "$(basename "$unet")" --image in.png --model model
+}
+
+@test "model: a wrong shape" {
+  copy_tiny
+  python3 "$SUPPORT/break_model.py" shape "$unet" time_embedding.linear_1.weight
+  refused 4 time_embedding.linear_1.weight --image in.png --model model
+}
+
+@test "model: a missing and an unexpected tensor in one message" {
+  copy_tiny
+  python3 "$SUPPORT/break_model.py" rename "$unet" conv_in.weight
+  refused 4 conv_in.weight --image in.png --model model
+  expect_in_stderr nobody.knows.weight
+}
+
+@test "model: a broken configuration" {
+  copy_tiny
+  printf '{"in_channels": 8,' > model/unet/config.json
+  refused 4 config.json --image in.png --model model
+}
+
+@test "model: pickle files are refused" {
+  echo pickle > model.ckpt
+  refused 4 model.ckpt --image in.png --model model.ckpt
+}
+
+@test "device: cuda without a card" {
+  if [ -e /dev/nvidiactl ]; then skip "this machine has a card"; fi
+  refused 5 cuda --image in.png --model tiny --device cuda
+}
+
+@test "output: an unknown extension" {
+  refused 2 out.xyz --image in.png --model tiny -o out.xyz
+}
+
+@test "output: a missing parent folder, a parent that is a file" {
+  : > file
+  refused 6 missing --image in.png --model tiny -o missing/out.mp4
+  refused 6 file --image in.png --model tiny -o file/out.mp4
+  refused 6 missing --image in.png --model tiny --save-latents missing/l.safetensors
+}
+
+@test "output: what exists stays untouched without --overwrite" {
+  echo precious > out.mp4
+  mkdir frames
+  echo precious > frames/00000.png
+  echo precious > l.safetensors
+  refused 6 out.mp4 --image in.png --model tiny -o out.mp4
+  refused 6 frames --image in.png --model tiny -o frames/
+  refused 6 l.safetensors --image in.png --model tiny --save-latents l.safetensors
+  [ "$(cat out.mp4 frames/00000.png l.safetensors)" = $'precious\nprecious\nprecious' ]
+}
+
+@test "output: the picture is never overwritten" {
+  mkdir frames
+  cp in.png frames/
+  refused 2 "would be overwritten" --image frames/in.png --model tiny -o frames/ --overwrite
+  cmp in.png frames/in.png
+}
+
+@test "the first failure wins: output, picture, model, device" {
+  refused 6 missing --image missing.png --model missing --device cuda -o missing/out.mp4
+  refused 3 missing.png --image missing.png --model missing --device cuda
+  refused 4 missing --image in.png --model missing --device cuda
+}
+
+@test "latents that are not there" {
+  refused 2 missing.safetensors --image in.png --model tiny --init-latents missing.safetensors
+}
+
+@test "a failure with --json: one object on stdout" {
+  svd --image missing.png --model tiny --json -o out.mp4
+  expect_status 3
+  expect_json 'j["status"], j["error"]["kind"], j["error"]["exit_code"], j["output"]' \
+    "('failed', 'image', 3, 'out.mp4')"
+}
+
+@test "-q leaves the error alone on stderr" {
+  svd --image missing.png --model tiny -q
+  expect_status 3
+  [[ $stderr == "error: "* ]]
+}
