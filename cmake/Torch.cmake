@@ -2,24 +2,28 @@
 # and, for the CUDA module, svd::torch_cuda. The wheel's find_package(Torch) is not used: it enables
 # CUDA and links libraries that a machine without a card does not have.
 #
-# Looked for in: -DSVD_TORCH_DIR, Torch_DIR, CMAKE_PREFIX_PATH, build/deps/torch (scripts/setup.sh).
-set(SVD_TORCH_DIR "" CACHE PATH "Folder 'torch' of an unpacked wheel or libtorch (2.9 or newer)")
+# SVD_TORCH_DIR names it; else Torch_DIR, CMAKE_PREFIX_PATH (both also as environment variables) and
+# what scripts/setup.sh has unpacked are looked through.
+set(SVD_TORCH_DIR "" CACHE PATH "Folder 'torch' of an unpacked wheel, or libtorch (2.9 or newer)")
 
-set(_svd_torch_hints ${SVD_TORCH_DIR})
-if(Torch_DIR)
-  list(APPEND _svd_torch_hints ${Torch_DIR}/../../..)
+set(_hints ${SVD_TORCH_DIR})
+if(NOT SVD_TORCH_DIR)
+  foreach(_dir ${Torch_DIR} $ENV{Torch_DIR})
+    list(APPEND _hints ${_dir}/../../..)
+  endforeach()
+  string(REPLACE ":" ";" _prefixes "$ENV{CMAKE_PREFIX_PATH}")
+  list(APPEND _hints ${CMAKE_PREFIX_PATH} ${_prefixes} ${PROJECT_SOURCE_DIR}/build/deps/torch)
 endif()
-list(APPEND _svd_torch_hints ${CMAKE_PREFIX_PATH} ${PROJECT_SOURCE_DIR}/build/deps/torch/torch)
 unset(SVD_TORCH_ROOT)
-foreach(_hint IN LISTS _svd_torch_hints)
-  foreach(_dir ${_hint} ${_hint}/torch)
+foreach(_hint IN LISTS _hints)
+  foreach(_dir ${_hint} ${_hint}/torch ${_hint}/../..)  # the last: torch/share/cmake
     if(NOT SVD_TORCH_ROOT AND EXISTS ${_dir}/include/ATen/Tensor.h AND EXISTS ${_dir}/lib/libtorch_cpu.so)
       get_filename_component(SVD_TORCH_ROOT ${_dir} REALPATH)
     endif()
   endforeach()
 endforeach()
 if(NOT SVD_TORCH_ROOT)
-  message(FATAL_ERROR "libtorch not found; run scripts/setup.sh, or pass -DSVD_TORCH_DIR=DIR. Looked in: ${_svd_torch_hints}")
+  message(FATAL_ERROR "libtorch not found; run scripts/setup.sh, or pass -DSVD_TORCH_DIR=DIR. Looked in: ${_hints}")
 endif()
 set(_version_header ${SVD_TORCH_ROOT}/include/torch/headeronly/version.h)
 if(NOT EXISTS ${_version_header})
