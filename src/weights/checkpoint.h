@@ -1,13 +1,13 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 #include "base/model_config.h"
 
@@ -26,7 +26,7 @@ const char* to_string(Part part);
 
 /// Counts of one part for `svd-gen inspect`.
 struct PartSummary {
-  std::string name;                          ///< folder ("unet") or key prefix ("model.diffusion_model.")
+  std::string name;  ///< folder ("unet") or key prefix ("model.diffusion_model.")
   std::int64_t tensors = 0;
   std::int64_t parameters = 0;
   std::int64_t bytes = 0;

@@ -9,15 +9,16 @@ namespace svd::weights {
 
 /// A model found on disk.
 struct FoundModel {
-  std::string name;               ///< manifest name, or the path as given
-  std::filesystem::path path;     ///< what Checkpoint::open takes
-  std::string notice;             ///< licence or demonstration notice of the manifest; may be empty
+  std::string name;            ///< manifest name, or the path as given
+  std::filesystem::path path;  ///< what Checkpoint::open takes
+  std::string notice;          ///< licence or demonstration notice of the manifest; may be empty
 };
 
 /// Resolves `--model NAME_OR_PATH`: an existing path is taken as it is; a name is looked up in the
-/// models/*.json manifests and searched in `models_dir`, $SVD_GEN_MODELS, ./models, the bundled models folder, the
-/// Hugging Face cache and the usual ComfyUI checkpoint folders. Throws Error{model} listing where it looked, with
-/// the command that fetches it as the hint; an unknown name lists the known ones ("did you mean").
+/// models/*.json manifests and searched in `models_dir`, $SVD_GEN_MODELS, ./models, the bundled
+/// models folder, the Hugging Face cache and the usual ComfyUI checkpoint folders. Throws
+/// Error{model} listing where it looked, with the command that fetches it as the hint; an unknown
+/// name lists the known ones ("did you mean").
 FoundModel find_model(const std::string& name_or_path,
                       const std::optional<std::filesystem::path>& models_dir);
 

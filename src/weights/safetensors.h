@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -7,8 +9,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 namespace svd::weights {
 
@@ -36,7 +36,7 @@ class SafetensorsFile {
 
   const std::filesystem::path& path() const { return path_; }
   const std::vector<TensorInfo>& tensors() const { return tensors_; }  ///< in file order
-  const TensorInfo* find(const std::string& name) const;              ///< null: not there
+  const TensorInfo* find(const std::string& name) const;               ///< null: not there
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
   /// A tensor in its stored dtype. A view of the mapping where the data is aligned for its dtype,
