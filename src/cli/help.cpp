@@ -6,7 +6,8 @@
 namespace svd::cli {
 namespace {
 
-constexpr std::size_t kNameColumns = 26;
+constexpr std::size_t kNameColumns = 30;
+constexpr std::size_t kTextColumns = 65;
 
 constexpr const char* kShortHelp = R"(svd-gen: animate a picture with Stable Video Diffusion
 
@@ -71,11 +72,16 @@ void add_row(std::ostream& out, const OptionRow& row) {
     left.resize(kNameColumns, ' ');
     out << left;
   }
-  for (const char* c = row.description; *c; ++c) {
-    out << *c;
-    if (*c == '\n') out << margin;
+  std::string text = row.description;
+  if (row.default_value) {
+    const std::string shown = std::string("[default: ") + row.default_value + ']';
+    const std::size_t last_line = text.size() - (text.rfind('\n') + 1);  // npos + 1 is 0
+    text += (last_line + 1 + shown.size() <= kTextColumns ? " " : "\n") + shown;
   }
-  if (row.default_value) out << '\n' << margin << "[default: " << row.default_value << ']';
+  for (const char c : text) {
+    out << c;
+    if (c == '\n') out << margin;
+  }
   out << '\n';
 }
 

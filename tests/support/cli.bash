@@ -3,6 +3,7 @@ bats_require_minimum_version 1.5.0
 
 : "${SVD_GEN:?set SVD_GEN to the svd-gen binary}"
 REPOSITORY=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+# shellcheck disable=SC2034  # for the cases
 TINY=$REPOSITORY/models/tiny-svd
 SUPPORT=$REPOSITORY/tests/support
 
