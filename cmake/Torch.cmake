@@ -51,5 +51,6 @@ target_compile_options(svd_torch INTERFACE
   "SHELL:-idirafter ${SVD_TORCH_ROOT}/include"
   "SHELL:-idirafter ${SVD_TORCH_ROOT}/include/torch/csrc/api/include" -fopenmp)
 target_link_libraries(svd_torch INTERFACE svd::torch_cpu svd::c10)
-# What libtorch_cpu itself needs (CUDA runtime stubs, libgomp) is found through its own RPATH.
-target_link_options(svd_torch INTERFACE -Wl,--allow-shlib-undefined)
+# What libtorch_cpu itself needs (CUDA runtime stubs, libgomp) is found through its own RPATH. Our own
+# parallel loops need libgomp.so.1 too, by the same name, so there is one copy in the process.
+target_link_options(svd_torch INTERFACE -Wl,--allow-shlib-undefined -fopenmp)

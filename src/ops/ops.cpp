@@ -8,6 +8,8 @@
 #include <ATen/ops/silu.h>
 #include <torch/library.h>
 
+#include "ops/group_norm_cpu.h"
+
 namespace svd::ops {
 namespace {
 
@@ -18,9 +20,11 @@ using GegluSchema = Tensor(const Tensor&);
 
 Tensor composite_group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight,
                             const Tensor& bias, double eps, bool silu) {
-  // The CUDA version of the stock operation returns the other memory format.
-  const Tensor y = at::group_norm(x, groups, weight, bias, eps, /*cudnn_enabled=*/false)
-                       .contiguous(at::MemoryFormat::ChannelsLast);
+  // Of channels-last input the stock operation takes inaccurate statistics on the CPU, and returns
+  // the other memory format on CUDA.
+  const Tensor y =
+      at::group_norm(x.contiguous(), groups, weight, bias, eps, /*cudnn_enabled=*/false)
+          .contiguous(at::MemoryFormat::ChannelsLast);
   return silu ? at::silu(y) : y;
 }
 
@@ -31,7 +35,7 @@ Tensor composite_geglu(const Tensor& x) {
 
 Tensor cpu_group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight,
                       const Tensor& bias, double eps, bool silu) {
-  Tensor y = composite_group_norm(x, groups, weight, bias, eps, /*silu=*/false);
+  Tensor y = group_norm_cpu(x, groups, weight, bias, eps);
   return silu ? at::silu_(y) : y;
 }
 
@@ -51,8 +55,11 @@ c10::TypedOperatorHandle<Schema> find(const char* name) {
 }
 
 // The CUDA module registers its versions when it is loaded, and may have been built without them.
+// Own versions know the types that networks run in; float64 is for tests and gradients.
 bool has_own_version(const c10::OperatorHandle& op, const Tensor& x) {
-  return op.hasKernelForDispatchKey(c10::legacyExtractDispatchKey(x.key_set()));
+  const at::ScalarType type = x.scalar_type();
+  return (type == at::kFloat || type == at::kBFloat16 || type == at::kHalf) &&
+         op.hasKernelForDispatchKey(c10::legacyExtractDispatchKey(x.key_set()));
 }
 
 }  // namespace
@@ -63,6 +70,11 @@ Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight, co
   TORCH_CHECK(x.dim() == 4 && groups > 0 && x.size(1) % groups == 0,
               "group_norm: expected [N, C, h, w] with C a multiple of ", groups, ", got ",
               x.sizes());
+  for (const Tensor* const affine : {&weight, &bias}) {
+    TORCH_CHECK(affine->numel() == x.size(1) && affine->scalar_type() == x.scalar_type(),
+                "group_norm: weight and bias must have the input's channels and type, ", x.size(1),
+                " of ", x.scalar_type(), ", got ", affine->numel(), " of ", affine->scalar_type());
+  }
   if (needs_gradient(x, weight, bias) || !has_own_version(op, x)) {
     return composite_group_norm(x, groups, weight, bias, eps, silu);
   }

@@ -1,11 +1,12 @@
 #pragma once
 
-#include <cstdint>
-
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 /// Tensor operations that svd-gen implements itself where a device gains from it. Each has a
-/// composite twin of stock operations, which is used on devices without an own version and whenever gradients are needed.
+/// composite twin of stock operations, which is used on devices without an own version and whenever
+/// gradients are needed.
 namespace svd::ops {
 
 /// Group normalisation over channels-last pictures, then SiLU if `silu`.

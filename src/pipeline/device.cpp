@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <cstdint>
+#include <cstdio>
 #include <optional>
 
 #include "pipeline/cuda_module.h"
@@ -131,20 +132,6 @@ void empty_cache(const c10::Device& device) {
                   "cached memory cannot be released: " + std::string(table.error_text(error)));
     }
   }
-}
-
-Error out_of_memory(const c10::Device& device) {
-  const std::string hint = "use a smaller --size, fewer --frames or a smaller --decode-chunk";
-  if (!device.is_cuda()) {
-    return Error(ErrorKind::device, "out of memory on the CPU", hint);
-  }
-  std::uint64_t free_bytes = 0;
-  std::uint64_t total_bytes = 0;
-  std::string memory;
-  if (load_cuda_module().memory(device.index(), &free_bytes, &total_bytes) == 0) {
-    memory = " (" + gibibytes(free_bytes) + " of " + gibibytes(total_bytes) + " free)";
-  }
-  return Error(ErrorKind::device, "out of memory on " + device.str() + memory, hint);
 }
 
 }  // namespace svd::pipeline

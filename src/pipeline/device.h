@@ -4,7 +4,6 @@
 
 #include <string>
 
-#include "svd/error.h"
 #include "svd/request.h"
 
 namespace svd::pipeline {
@@ -28,8 +27,5 @@ std::string describe(const c10::Device& device);
 
 /// Gives cached device memory back to the system; nothing on the CPU.
 void empty_cache(const c10::Device& device);
-
-/// What to throw when an allocation on `device` failed: says how much memory is free.
-Error out_of_memory(const c10::Device& device);
 
 }  // namespace svd::pipeline

@@ -1,0 +1,262 @@
+#include "ops/ops.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <tuple>
+#include <vector>
+
+#include "support/devices.h"
+
+namespace svd {
+namespace {
+
+using at::Tensor;
+
+class Operations : public test::DeviceTest {
+ protected:
+  // Draws on the CPU, so that every device sees the same numbers.
+  Tensor draw(at::IntArrayRef sizes, at::ScalarType type = at::kFloat) {
+    return at::randn(sizes, generator_, at::kFloat).to(device, type);
+  }
+
+ private:
+  static at::Generator seeded() {
+    at::Generator generator = at::globalContext().defaultGenerator(c10::kCPU).clone();
+    generator.set_current_seed(20);
+    return generator;
+  }
+
+  at::Generator generator_ = seeded();
+};
+
+INSTANTIATE_TEST_SUITE_P(Devices, Operations, test::all_devices(), test::device_name);
+
+// The definitions, in float64 and in elementary operations.
+Tensor group_norm_definition(const Tensor& x, std::int64_t groups, const Tensor& weight,
+                             const Tensor& bias, double eps, bool silu) {
+  const Tensor wide = x.to(at::kCPU, at::kDouble).contiguous();
+  const Tensor grouped = wide.view({x.size(0), groups, -1});
+  const Tensor centred = grouped - grouped.mean(-1, true);
+  const Tensor variance = centred.square().mean(-1, true);
+  const Tensor normal = (centred / (variance + eps).sqrt()).view(x.sizes());
+  const Tensor y = normal * weight.to(at::kCPU, at::kDouble).view({1, -1, 1, 1}) +
+                   bias.to(at::kCPU, at::kDouble).view({1, -1, 1, 1});
+  return silu ? y / (1 + (-y).exp()) : y;
+}
+
+Tensor geglu_definition(const Tensor& x) {
+  const Tensor wide = x.to(at::kCPU, at::kDouble);
+  const std::int64_t channels = x.size(-1) / 2;
+  const Tensor gate = wide.narrow(-1, channels, channels);
+  return wide.narrow(-1, 0, channels) * 0.5 * gate * (1 + (gate * std::sqrt(0.5)).erf());
+}
+
+// Largest |difference| / (1 + |expected|).
+double error_of(const Tensor& actual, const Tensor& expected) {
+  EXPECT_EQ(actual.sizes(), expected.sizes());
+  const Tensor difference = (actual.to(at::kCPU, at::kDouble) - expected).abs();
+  return (difference / (1 + expected.abs())).max().item<double>();
+}
+
+// Relative spacing of the type's numbers; stock operations round twice, hence the 2. In float32 the
+// smallest groups have spreads near eps and magnify the rounding of the mean.
+double tolerance(at::ScalarType type) {
+  switch (type) {
+    case at::kBFloat16:
+      return 2 * 0x1p-8;
+    case at::kHalf:
+      return 2 * 0x1p-11;
+    default:
+      return 2e-5;
+  }
+}
+
+struct Shape {
+  std::vector<std::int64_t> sizes;
+  std::int64_t groups;
+};
+
+const std::vector<Shape> kShapes = {
+    {{2, 64, 5, 7}, 32},    {{1, 320, 9, 4}, 32},  {{3, 30, 4, 4}, 3}, {{2, 64, 1, 1}, 32},
+    {{1, 32, 300, 10}, 32}, {{1, 2560, 3, 3}, 32}, {{1, 7, 3, 5}, 1},  {{40, 32, 2, 1}, 32},
+};
+
+TEST_P(Operations, GroupNormFollowsItsDefinition) {
+  const c10::NoGradGuard no_grad;
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kHalf, at::kDouble}) {
+    for (const Shape& shape : kShapes) {
+      for (const bool silu : {false, true}) {
+        SCOPED_TRACE(testing::Message() << type << " " << at::IntArrayRef(shape.sizes) << silu);
+        const std::int64_t channels = shape.sizes[1];
+        const Tensor x = draw(shape.sizes, type).contiguous(at::MemoryFormat::ChannelsLast);
+        const Tensor weight = draw({channels}, type);
+        const Tensor bias = draw({channels}, type);
+        const Tensor y = ops::group_norm(x, shape.groups, weight, bias, 1e-5, silu);
+        EXPECT_EQ(y.scalar_type(), type);
+        EXPECT_LE(error_of(y, group_norm_definition(x, shape.groups, weight, bias, 1e-5, silu)),
+                  tolerance(type));
+      }
+    }
+  }
+}
+
+TEST_P(Operations, GroupNormLeavesItsInputAlone) {
+  const c10::NoGradGuard no_grad;
+  const Tensor x = draw({2, 32, 3, 5}).contiguous(at::MemoryFormat::ChannelsLast);
+  const Tensor before = x.clone();
+  ops::group_norm(x, 32, at::ones({32}, x.options()), at::zeros({32}, x.options()), 1e-5, true);
+  EXPECT_TRUE(at::equal(x, before));
+}
+
+TEST_P(Operations, GroupNormResultIsChannelsLast) {
+  const c10::NoGradGuard no_grad;
+  const Tensor weight = draw({64});
+  const Tensor bias = draw({64});
+  const Tensor clip = draw({2, 3, 4, 5, 64});  // [B, F, h, w, C]
+  const std::vector<Tensor> inputs = {
+      draw({2, 64, 4, 5}),
+      draw({2, 64, 4, 5}).contiguous(at::MemoryFormat::ChannelsLast),
+      clip.view({2, 12, 5, 64}).permute({0, 3, 1, 2}),
+      clip.narrow(0, 1, 1).view({1, 12, 5, 64}).permute({0, 3, 1, 2}),
+      draw({2, 128, 4, 5}).contiguous(at::MemoryFormat::ChannelsLast).narrow(1, 32, 64),
+      draw({6, 64, 1, 1}),
+      draw({6, 1, 1, 64}).permute({0, 3, 1, 2}),
+  };
+  for (const Tensor& x : inputs) {
+    for (const bool silu : {false, true}) {
+      SCOPED_TRACE(testing::Message() << x.sizes() << x.strides() << silu);
+      const Tensor y = ops::group_norm(x, 32, weight, bias, 1e-6, silu);
+      EXPECT_TRUE(y.is_contiguous(at::MemoryFormat::ChannelsLast));
+      EXPECT_LE(error_of(y, group_norm_definition(x, 32, weight, bias, 1e-6, silu)),
+                tolerance(at::kFloat));
+    }
+  }
+}
+
+// Statistics from a sum of squares in float32 would be off by percents here.
+TEST_P(Operations, GroupNormKeepsAccuracyFarFromZero) {
+  const c10::NoGradGuard no_grad;
+  const Tensor x = (draw({2, 64, 16, 16}) + 1000).contiguous(at::MemoryFormat::ChannelsLast);
+  const Tensor weight = at::ones({64}, x.options());
+  const Tensor bias = at::zeros({64}, x.options());
+  const Tensor y = ops::group_norm(x, 32, weight, bias, 1e-5, false);
+  EXPECT_LE(error_of(y, group_norm_definition(x, 32, weight, bias, 1e-5, false)), 5e-4);
+}
+
+TEST_P(Operations, GegluFollowsItsDefinition) {
+  const c10::NoGradGuard no_grad;
+  const std::vector<std::vector<std::int64_t>> sizes = {
+      {1, 2}, {5, 26}, {2, 9, 640}, {3, 2, 5, 48}, {300, 64}, {2, 5120}, {0, 16}};
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kHalf, at::kDouble}) {
+    for (const auto& size : sizes) {
+      SCOPED_TRACE(testing::Message() << type << " " << at::IntArrayRef(size));
+      const Tensor x = draw(size, type) * 3;
+      const Tensor y = ops::geglu(x);
+      EXPECT_EQ(y.scalar_type(), type);
+      const Tensor expected = geglu_definition(x);
+      ASSERT_EQ(y.sizes(), expected.sizes());
+      if (y.numel() > 0) {
+        EXPECT_LE(error_of(y, expected), tolerance(type));
+      }
+    }
+  }
+}
+
+TEST_P(Operations, GegluReadsStridedInput) {
+  const c10::NoGradGuard no_grad;
+  const Tensor whole = draw({7, 40});
+  const Tensor before = whole.clone();
+  for (const Tensor& x : {whole.narrow(1, 3, 32), whole.t().narrow(1, 1, 6)}) {
+    EXPECT_LE(error_of(ops::geglu(x), geglu_definition(x)), tolerance(at::kFloat));
+  }
+  EXPECT_TRUE(at::equal(whole, before));
+}
+
+// Compares the gradient of sum(probe * f(x)) with central differences along random directions.
+void check_gradient(const std::function<Tensor(const std::vector<Tensor>&)>& f,
+                    const std::vector<Tensor>& inputs) {
+  std::vector<Tensor> leaves;
+  for (const Tensor& input : inputs) {
+    leaves.push_back(input.detach().clone().set_requires_grad(true));
+  }
+  const Tensor y = f(leaves);
+  ASSERT_TRUE(y.requires_grad());
+  const Tensor probe = at::linspace(-1, 1, y.numel(), y.options()).view_as(y);
+  (y * probe).sum().backward();
+
+  const c10::NoGradGuard no_grad;
+  constexpr double kStep = 1e-5;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor direction =
+        at::linspace(0, 20, inputs[i].numel(), inputs[i].options()).sin().view_as(inputs[i]);
+    const auto value_at = [&](double step) {
+      std::vector<Tensor> moved = inputs;
+      moved[i] = inputs[i] + step * direction;
+      return (f(moved) * probe).sum().item<double>();
+    };
+    const double expected = (value_at(kStep) - value_at(-kStep)) / (2 * kStep);
+    const double actual = (leaves[i].grad() * direction).sum().item<double>();
+    EXPECT_NEAR(actual, expected, 1e-6 * (1 + std::abs(expected))) << "input " << i;
+  }
+}
+
+TEST_P(Operations, GradientsFlow) {
+  const Tensor x = draw({2, 6, 3, 4}, at::kDouble).contiguous(at::MemoryFormat::ChannelsLast);
+  const std::vector<Tensor> norm_inputs = {x, draw({6}, at::kDouble), draw({6}, at::kDouble)};
+  for (const bool silu : {false, true}) {
+    check_gradient(
+        [&](const std::vector<Tensor>& in) {
+          return ops::group_norm(in[0], 3, in[1], in[2], 1e-5, silu);
+        },
+        norm_inputs);
+  }
+  check_gradient([](const std::vector<Tensor>& in) { return ops::geglu(in[0]); },
+                 {draw({5, 14}, at::kDouble)});
+}
+
+TEST_P(Operations, TrainingAndInferenceAgree) {
+  const Tensor x = draw({2, 64, 6, 5}).contiguous(at::MemoryFormat::ChannelsLast);
+  const Tensor weight = draw({64}).set_requires_grad(true);
+  const Tensor bias = draw({64});
+  const Tensor trained = ops::group_norm(x, 32, weight, bias, 1e-5, true);
+  EXPECT_TRUE(trained.requires_grad());
+  EXPECT_TRUE(trained.is_contiguous(at::MemoryFormat::ChannelsLast));
+  const c10::NoGradGuard no_grad;
+  const Tensor inferred = ops::group_norm(x, 32, weight, bias, 1e-5, true);
+  EXPECT_FALSE(inferred.requires_grad());
+  EXPECT_LE(error_of(inferred, trained.to(at::kCPU, at::kDouble)), tolerance(at::kFloat));
+}
+
+TEST_P(Operations, RefuseWrongShapes) {
+  const Tensor affine = draw({30});
+  EXPECT_THROW(ops::group_norm(draw({1, 30, 2, 2}), 32, affine, affine, 1e-5, false), c10::Error);
+  EXPECT_THROW(ops::group_norm(draw({30, 2, 2}), 3, affine, affine, 1e-5, false), c10::Error);
+  EXPECT_THROW(ops::geglu(draw({2, 7})), c10::Error);
+}
+
+// More elements than 32-bit indices reach; the ends of the result must be as if computed alone.
+TEST_P(Operations, IndexBeyondTwoToThe31) {
+  if (!device.is_cuda()) GTEST_SKIP() << "takes 13 GB";
+  const c10::NoGradGuard no_grad;
+  const auto options = at::TensorOptions(device).dtype(at::kBFloat16);
+  const std::int64_t rows = (std::int64_t{1} << 31) / 64 + 5000;
+  const Tensor x = at::randn({rows, 64}, options);
+  const Tensor tail = x.narrow(0, rows - 3000, 3000).clone();
+  EXPECT_TRUE(at::equal(ops::geglu(x).narrow(0, rows - 3000, 3000), ops::geglu(tail)));
+
+  const Tensor picture = x.view({1, rows / 8, 8, 64}).permute({0, 3, 1, 2});
+  const Tensor weight = at::ones({64}, options);
+  const Tensor bias = at::zeros({64}, options);
+  const Tensor y = ops::group_norm(picture, 32, weight, bias, 1e-5, false);
+  // Standard normal input: the norm changes it by about 1 / sqrt(elements of a group).
+  const Tensor y_tail = y.narrow(2, rows / 8 - 300, 300);
+  const Tensor x_tail = picture.narrow(2, rows / 8 - 300, 300);
+  EXPECT_LE(error_of(y_tail, x_tail.to(at::kCPU, at::kDouble)), 0x1p-8);
+}
+
+}  // namespace
+}  // namespace svd
