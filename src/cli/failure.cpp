@@ -34,15 +34,30 @@ Failure of_torch(const c10::Error& error, bool verbose) {
   return failure(ErrorKind::internal, message, kInternalHint);
 }
 
+/// The message of the exception that `error` was translated from, on a line of its own.
+std::string cause(const Error& error) {
+  try {
+    std::rethrow_if_nested(error);
+  } catch (const std::exception& nested) {
+    return std::string("\n") + nested.what();
+  }
+  return {};
+}
+
+Failure of_error(const Error& error, bool verbose, int signal) {
+  Failure described =
+      failure(error.kind(), error.what() + (verbose ? cause(error) : std::string()), error.hint());
+  if (error.kind() == ErrorKind::interrupted && signal != 0) described.exit_code = 128 + signal;
+  return described;
+}
+
 }  // namespace
 
 Failure describe_failure(const std::exception_ptr& exception, bool verbose, int signal) {
   try {
     std::rethrow_exception(exception);
   } catch (const Error& error) {
-    Failure described = failure(error.kind(), error.what(), error.hint());
-    if (error.kind() == ErrorKind::interrupted && signal != 0) described.exit_code = 128 + signal;
-    return described;
+    return of_error(error, verbose, signal);
   } catch (const c10::OutOfMemoryError& error) {
     return failure(
         ErrorKind::device,

@@ -16,7 +16,8 @@ struct Failure {
 };
 
 /// Sorts any exception: svd::Error as it is, memory that ran out as a device failure, everything
-/// else as internal. With `verbose` torch's own errors keep their backtrace. `signal` is the one
+/// else as internal. With `verbose` torch's own errors keep their backtrace, and an error that was
+/// translated (std::throw_with_nested) shows what it came from. `signal` is the one
 /// that asked to stop (0: none).
 Failure describe_failure(const std::exception_ptr& exception, bool verbose, int signal = 0);
 

@@ -64,6 +64,18 @@ TEST(Failure, HidesTorchsBacktraceUnlessVerbose) {
               AllOf(HasSubstr("expected 4 dimensions"), HasSubstr("frame #")));
 }
 
+TEST(Failure, ShowsWhatAnErrorWasTranslatedFromWhenVerbose) {
+  const auto translated = [] {
+    try {
+      throw std::runtime_error("cause");
+    } catch (...) {
+      std::throw_with_nested(Error(ErrorKind::model, "m"));
+    }
+  };
+  EXPECT_EQ(failure_of(translated).message, "m");
+  EXPECT_EQ(failure_of(translated, true).message, "m\ncause");
+}
+
 TEST(Failure, CallsEverythingElseInternal) {
   EXPECT_EQ(failure_of([] { throw std::out_of_range("vector"); }).message, "vector");
   EXPECT_EQ(failure_of([] { throw std::out_of_range("vector"); }).exit_code, 1);
