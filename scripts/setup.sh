@@ -32,7 +32,6 @@ libswscale-dev pc:libswscale
 libexif-dev pc:libexif
 libcli11-dev header:CLI/CLI.hpp
 nlohmann-json3-dev header:nlohmann/json.hpp
-libspdlog-dev header:spdlog/spdlog.h
 libfmt-dev header:fmt/core.h
 libgtest-dev header:gtest/gtest.h
 libgmock-dev header:gmock/gmock.h
@@ -129,11 +128,12 @@ wheels_missing() { [[ -n $(pins_missing $(wheel_lists)) ]]; }
 
 # Another version of a pinned wheel leaves files behind: then everything is fetched anew.
 drop_other_versions() {
-  local pin info other
+  local pin name info other
   while read -r pin; do
     [[ $pin == *==* ]] || continue
+    name=${pin%%==*}
     info=$(dist_info "$pin")
-    for other in "${info%-*}"-*.dist-info; do
+    for other in "$deps/torch/${name//-/_}"-*.dist-info; do
       if [[ -d $other && $other != "$info" ]]; then
         say "$(basename "$other") is no longer the pinned version; removing $deps/torch"
         rm -rf "$deps/torch"
@@ -208,7 +208,7 @@ fetch_torch() {
   drop_other_versions
   fetch_wheels "libtorch (0.55 GB, 1.1 GB unpacked)" torch || fail "libtorch could not be fetched; the reason is above" "$again"
   wants_cuda || return 0
-  fetch_wheels "the CUDA libraries (2 GB)" cuda ||
+  fetch_wheels "the CUDA libraries (about 2.5 GB)" cuda ||
     fail "the CUDA libraries could not be fetched; the reason is above" "$again, or go without the card with --no-cuda"
   if ! find_nvcc >/dev/null; then
     if fetch_wheels "the CUDA compiler (0.1 GB)" nvcc; then
