@@ -1,0 +1,157 @@
+#include "base/atomic_file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <random>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "svd/error.h"
+
+namespace svd {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail(const std::string& what, const fs::path& path, int code) {
+  throw Error(ErrorKind::output,
+              what + " " + path.string() + ": " + std::generic_category().message(code),
+              code == ENOSPC ? "free some space or write to another disk" : "");
+}
+
+[[noreturn]] void fail_exists(const fs::path& path) {
+  throw Error(ErrorKind::output, path.string() + " exists already", "--overwrite replaces it");
+}
+
+fs::path without_trailing_slash(fs::path path) {
+  return path.has_filename() ? path : path.parent_path();
+}
+
+fs::path folder_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+/// Short whatever the final name, so that no limit on names is met.
+fs::path hidden_sibling(const fs::path& path) {
+  std::random_device random;
+  char name[40];
+  snprintf(name, sizeof name, ".svd-gen-%08x%08x.tmp", random(), random());
+  return folder_of(path) / name;
+}
+
+void create(const fs::path& temporary, const fs::path& final_path, AtomicPath::Type type) {
+  if (type == AtomicPath::Type::folder) {
+    if (mkdir(temporary.c_str(), 0777) != 0) fail("cannot create", final_path, errno);
+    return;
+  }
+  const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (file < 0) fail("cannot create", final_path, errno);
+  close(file);
+}
+
+void sync_file(const fs::path& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) fail("cannot open", path, errno);
+  const int code = fsync(file) == 0 ? 0 : errno;
+  close(file);
+  if (code != 0) fail("cannot write", path, code);
+}
+
+/// A folder may be unreadable and still take files, and some file systems sync no folders.
+void sync_folder(const fs::path& path) {
+  const int folder = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return;
+  const int code = fsync(folder) == 0 ? 0 : errno;
+  close(folder);
+  if (code == EIO || code == ENOSPC || code == EDQUOT) fail("cannot write", path, code);
+}
+
+void sync_content(const fs::path& folder) {
+  std::error_code code;
+  for (auto entry = fs::recursive_directory_iterator(folder, code);
+       !code && entry != fs::recursive_directory_iterator(); entry.increment(code)) {
+    if (entry->is_regular_file(code)) sync_file(entry->path());
+  }
+  if (code) fail("cannot read", folder, code.value());
+  sync_folder(folder);
+}
+
+bool unsupported(int code) { return code == ENOSYS || code == EINVAL || code == EOPNOTSUPP; }
+
+bool is_there(const fs::path& path) {
+  std::error_code code;
+  return fs::symlink_status(path, code).type() != fs::file_type::not_found;
+}
+
+void publish_new(const fs::path& from, const fs::path& to, AtomicPath::Type type) {
+  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return;
+  if (errno == EEXIST) fail_exists(to);
+  if (!unsupported(errno)) fail("cannot create", to, errno);
+  if (type == AtomicPath::Type::file) {
+    if (link(from.c_str(), to.c_str()) == 0) {
+      unlink(from.c_str());
+      return;
+    }
+    if (errno == EEXIST) fail_exists(to);
+    if (errno != EPERM && !unsupported(errno)) fail("cannot create", to, errno);
+  }
+  // Folders, and file systems without links: rename replaces an empty folder at most if the name
+  // appears between these two lines, or a file where there are no links.
+  if (is_there(to)) fail_exists(to);
+  if (rename(from.c_str(), to.c_str()) != 0) fail("cannot create", to, errno);
+}
+
+/// rename replaces files and empty folders; a folder with content has to change places first.
+void publish_over(const fs::path& from, const fs::path& to, AtomicPath::Type type) {
+  if (rename(from.c_str(), to.c_str()) == 0) return;
+  const bool occupied = errno == ENOTEMPTY || errno == EEXIST;
+  if (type == AtomicPath::Type::file || !occupied) fail("cannot replace", to, errno);
+  fs::path old = from;
+  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) != 0) {
+    if (!unsupported(errno)) fail("cannot replace", to, errno);
+    old = hidden_sibling(to);
+    if (rename(to.c_str(), old.c_str()) != 0) fail("cannot replace", to, errno);
+    if (rename(from.c_str(), to.c_str()) != 0) {
+      const int code = errno;
+      if (rename(old.c_str(), to.c_str()) != 0) fail("cannot restore", to, errno);
+      fail("cannot replace", to, code);
+    }
+  }
+  std::error_code ignored;
+  fs::remove_all(old, ignored);
+}
+
+}  // namespace
+
+AtomicPath::AtomicPath(fs::path final_path, Type type)
+    : final_(without_trailing_slash(std::move(final_path))),
+      temporary_(hidden_sibling(final_)),
+      type_(type) {
+  create(temporary_, final_, type_);
+}
+
+AtomicPath::~AtomicPath() {
+  if (committed_) return;
+  std::error_code ignored;
+  fs::remove_all(temporary_, ignored);
+}
+
+void AtomicPath::commit(bool overwrite) {
+  if (type_ == Type::folder)
+    sync_content(temporary_);
+  else
+    sync_file(temporary_);
+  if (overwrite)
+    publish_over(temporary_, final_, type_);
+  else
+    publish_new(temporary_, final_, type_);
+  committed_ = true;
+  sync_folder(folder_of(final_));
+}
+
+}  // namespace svd
