@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "pipeline/cuda_module.h"
+#include "svd/error.h"
 
 namespace svd::pipeline {
 namespace {

@@ -1,0 +1,75 @@
+#include "pipeline/decode.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/tensor.h>
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace svd::pipeline {
+namespace {
+
+// Repeats the first latent channel as grey and remembers the chunks it was given.
+class RecordingDecoder : public networks::VideoDecoder {
+ public:
+  Tensor decode(const Tensor& latents, std::int64_t frames,
+                const networks::BetweenBlocks& between) const override {
+    between();
+    chunks.push_back(frames);
+    EXPECT_EQ(latents.size(0), frames);
+    return latents.narrow(1, 0, 1).expand({-1, 3, -1, -1});
+  }
+  mutable std::vector<std::int64_t> chunks;
+};
+
+class RecordingSink : public FrameSink {
+ public:
+  void write(std::span<const std::uint8_t> rgb) override {
+    frames.emplace_back(rgb.begin(), rgb.end());
+  }
+  void finish() override { finished = true; }
+  std::vector<std::vector<std::uint8_t>> frames;
+  bool finished = false;
+};
+
+TEST(Quantise, cuts_or_rounds_and_clamps) {
+  const Tensor pixels =
+      at::tensor({-2.0, -1.0, 0.0, 0.999, 1.0, 3.0}).view({1, 1, 1, 6}).expand({1, 3, 1, 6});
+  const Tensor cut = quantise(pixels, false);
+  const Tensor rounded = quantise(pixels, true);
+  ASSERT_EQ(cut.sizes(), (std::vector<std::int64_t>{1, 1, 6, 3}));
+  const int expected_cut[] = {0, 0, 127, 254, 255, 255};
+  const int expected_rounded[] = {0, 0, 128, 255, 255, 255};  // 127.5 rounds to even
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_EQ(cut[0][0][i][1].item<int>(), expected_cut[i]) << i;
+    EXPECT_EQ(rounded[0][0][i][1].item<int>(), expected_rounded[i]) << i;
+  }
+}
+
+TEST(DecodeToSink, splits_into_the_requested_chunks_in_order) {
+  const Tensor latents = (at::arange(7, at::kFloat) / 10).view({7, 1, 1, 1}).expand({7, 4, 2, 2});
+  RecordingDecoder decoder;
+  RecordingSink sink;
+  std::vector<int> progress;
+  decode_to_sink(
+      decoder, latents, {.scaling_factor = 1.0, .chunk = 3}, sink,
+      [&](int done) { progress.push_back(done); }, [] {});
+  EXPECT_EQ(decoder.chunks, (std::vector<std::int64_t>{3, 3, 1}));
+  EXPECT_EQ(progress, (std::vector<int>{1, 2, 3, 4, 5, 6, 7}));
+  ASSERT_EQ(sink.frames.size(), 7u);
+  for (std::size_t i = 1; i < 7; ++i) EXPECT_GT(sink.frames[i][0], sink.frames[i - 1][0]);
+  EXPECT_FALSE(sink.finished) << "finishing is the caller's";
+}
+
+TEST(DecodeToSink, divides_by_the_scaling_factor) {
+  const Tensor latents = at::tensor({0.1}).view({1, 1, 1, 1}).expand({1, 4, 1, 1});
+  RecordingDecoder decoder;
+  RecordingSink sink;
+  decode_to_sink(
+      decoder, latents, {.scaling_factor = 0.2, .chunk = 1}, sink, [](int) {}, [] {});
+  EXPECT_EQ(sink.frames[0][0], 191);  // (0.1 / 0.2 + 1) / 2 * 255 = 191.25
+}
+
+}  // namespace
+}  // namespace svd::pipeline
