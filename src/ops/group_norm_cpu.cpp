@@ -4,6 +4,7 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <vector>
 
@@ -11,6 +12,14 @@ namespace svd::ops {
 namespace {
 
 using at::Tensor;
+
+// Loops are compiled for several instruction sets, chosen when the program starts; without fused
+// multiply-add, so that all of them give the same bits.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define SVD_CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define SVD_CLONES
+#endif
 
 // Pictures are matrices [rows, channels]; a block is a range of rows of one picture.
 struct Blocks {
@@ -30,15 +39,36 @@ struct Blocks {
   std::int64_t pictures, rows, channels, block_rows, per_picture;
 };
 
+// bfloat16 as its bits, converted without branches, which compilers can vectorise.
+using Bits = std::uint16_t;
+
+float widen(float v) { return v; }
+float widen(Bits v) { return std::bit_cast<float>(static_cast<std::uint32_t>(v) << 16); }
+
+template <class T>
+T narrow(float v);
+template <>
+float narrow<float>(float v) {
+  return v;
+}
+template <>
+Bits narrow<Bits>(float v) {
+  const auto bits = std::bit_cast<std::uint32_t>(v);
+  const std::uint32_t nearest = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+  const bool is_nan = (bits & 0x7fffffff) > 0x7f800000;
+  return static_cast<Bits>(is_nan ? 0x7fc0 : nearest);
+}
+
 // Mean and sum of squared deviations of every channel over the rows of a block.
 template <class T>
-void block_moments(const T* x, std::int64_t rows, std::int64_t channels, float* mean,
-                   float* squares) {
+[[gnu::always_inline]] inline void block_moments_of(const T* __restrict__ x, std::int64_t rows,
+                                                    std::int64_t channels, float* __restrict__ mean,
+                                                    float* __restrict__ squares) {
   std::fill_n(mean, channels, 0.f);
   std::fill_n(squares, channels, 0.f);
   for (std::int64_t row = 0; row < rows; ++row) {
     for (std::int64_t c = 0; c < channels; ++c) {
-      mean[c] += static_cast<float>(x[row * channels + c]);
+      mean[c] += widen(x[row * channels + c]);
     }
   }
   const float share = 1 / static_cast<float>(rows);
@@ -47,10 +77,45 @@ void block_moments(const T* x, std::int64_t rows, std::int64_t channels, float* 
   }
   for (std::int64_t row = 0; row < rows; ++row) {
     for (std::int64_t c = 0; c < channels; ++c) {
-      const float deviation = static_cast<float>(x[row * channels + c]) - mean[c];
+      const float deviation = widen(x[row * channels + c]) - mean[c];
       squares[c] += deviation * deviation;
     }
   }
+}
+
+SVD_CLONES void block_moments(const float* x, std::int64_t rows, std::int64_t channels, float* mean,
+                              float* squares) {
+  block_moments_of(x, rows, channels, mean, squares);
+}
+
+SVD_CLONES void block_moments(const Bits* x, std::int64_t rows, std::int64_t channels, float* mean,
+                              float* squares) {
+  block_moments_of(x, rows, channels, mean, squares);
+}
+
+// y = (x - mean) * scale + shift, all three by channel.
+template <class T>
+[[gnu::always_inline]] inline void normalize_of(const T* __restrict__ x,
+                                                const float* __restrict__ mean,
+                                                const float* __restrict__ scale,
+                                                const float* __restrict__ shift, T* __restrict__ y,
+                                                std::int64_t rows, std::int64_t channels) {
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const std::int64_t at = row * channels + c;
+      y[at] = narrow<T>((widen(x[at]) - mean[c]) * scale[c] + shift[c]);
+    }
+  }
+}
+
+SVD_CLONES void normalize(const float* x, const float* mean, const float* scale, const float* shift,
+                          float* y, std::int64_t rows, std::int64_t channels) {
+  normalize_of(x, mean, scale, shift, y, rows, channels);
+}
+
+SVD_CLONES void normalize(const Bits* x, const float* mean, const float* scale, const float* shift,
+                          Bits* y, std::int64_t rows, std::int64_t channels) {
+  normalize_of(x, mean, scale, shift, y, rows, channels);
 }
 
 struct Statistics {
@@ -94,15 +159,10 @@ void normalize_block(const T* x, const Statistics* statistics, const T* weight, 
   std::vector<float> shift(channels);
   for (std::int64_t c = 0; c < channels; ++c) {
     mean[c] = statistics[c / width].mean;
-    scale[c] = statistics[c / width].scale * static_cast<float>(weight[c]);
-    shift[c] = static_cast<float>(bias[c]);
+    scale[c] = statistics[c / width].scale * widen(weight[c]);
+    shift[c] = widen(bias[c]);
   }
-  for (std::int64_t row = 0; row < rows; ++row) {
-    for (std::int64_t c = 0; c < channels; ++c) {
-      const std::int64_t at = row * channels + c;
-      y[at] = static_cast<T>((static_cast<float>(x[at]) - mean[c]) * scale[c] + shift[c]);
-    }
-  }
+  normalize(x, mean.data(), scale.data(), shift.data(), y, rows, channels);
 }
 
 template <class T>
@@ -140,6 +200,12 @@ void run(const T* x, const T* weight, const T* bias, T* y, const Blocks& blocks,
 
 Tensor group_norm_cpu(const Tensor& input, std::int64_t groups, const Tensor& weight,
                       const Tensor& bias, double eps) {
+  if (input.scalar_type() == at::kHalf) {
+    // Few CPUs compute in float16, so few people run it here: no version of its own.
+    return group_norm_cpu(input.to(at::kFloat), groups, weight.to(at::kFloat), bias.to(at::kFloat),
+                          eps)
+        .to(at::kHalf);
+  }
   const Tensor x = input.contiguous(at::MemoryFormat::ChannelsLast);
   Tensor y = at::empty(x.sizes(), x.options(), at::MemoryFormat::ChannelsLast);
   if (x.numel() == 0) {
@@ -149,21 +215,14 @@ Tensor group_norm_cpu(const Tensor& input, std::int64_t groups, const Tensor& we
   const Tensor b = bias.contiguous();
   const Blocks blocks(x.size(0), x.size(2) * x.size(3), x.size(1));
   const auto run_as = [&]<class T>(T) {
-    run(x.const_data_ptr<T>(), w.const_data_ptr<T>(), b.const_data_ptr<T>(),
-        y.mutable_data_ptr<T>(), blocks, groups, eps);
+    run(static_cast<const T*>(x.const_data_ptr()), static_cast<const T*>(w.const_data_ptr()),
+        static_cast<const T*>(b.const_data_ptr()), static_cast<T*>(y.mutable_data_ptr()), blocks,
+        groups, eps);
   };
-  switch (x.scalar_type()) {
-    case at::kFloat:
-      run_as(float());
-      break;
-    case at::kBFloat16:
-      run_as(at::BFloat16());
-      break;
-    case at::kHalf:
-      run_as(at::Half());
-      break;
-    default:
-      TORCH_CHECK(false, "group_norm: no own version for ", x.scalar_type());
+  if (x.scalar_type() == at::kFloat) {
+    run_as(float());
+  } else {
+    run_as(Bits());
   }
   return y;
 }

@@ -1,9 +1,11 @@
 #include "ops/ops.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <functional>
 #include <tuple>
@@ -236,6 +238,27 @@ TEST_P(Operations, RefuseWrongShapes) {
   EXPECT_THROW(ops::group_norm(draw({1, 30, 2, 2}), 32, affine, affine, 1e-5, false), c10::Error);
   EXPECT_THROW(ops::group_norm(draw({30, 2, 2}), 3, affine, affine, 1e-5, false), c10::Error);
   EXPECT_THROW(ops::geglu(draw({2, 7})), c10::Error);
+}
+
+// The CPU's own loops, whatever the number of threads; without OpenMP they would be silently
+// serial.
+TEST(ParallelOperations, UseEveryThreadAndGiveTheSameBits) {
+  const c10::NoGradGuard no_grad;
+  const int threads = at::get_num_threads();
+  const Tensor x = at::randn({3, 64, 40, 30}).contiguous(at::MemoryFormat::ChannelsLast);
+  const Tensor weight = at::randn({64});
+  const Tensor bias = at::randn({64});
+  std::vector<Tensor> results;
+  for (const int count : {1, 2, 3}) {
+    at::set_num_threads(count);
+    std::atomic<int> chunks = 0;
+    at::parallel_for(0, 60, 1, [&](std::int64_t, std::int64_t) { ++chunks; });
+    EXPECT_EQ(chunks, count);
+    results.push_back(ops::group_norm(x, 32, weight, bias, 1e-5, true));
+  }
+  at::set_num_threads(threads);
+  EXPECT_TRUE(at::equal(results[0], results[1]));
+  EXPECT_TRUE(at::equal(results[0], results[2]));
 }
 
 // More elements than 32-bit indices reach; the ends of the result must be as if computed alone.
