@@ -126,7 +126,19 @@ void publish_over(const fs::path& from, const fs::path& to, AtomicPath::Type typ
   fs::remove_all(old, ignored);
 }
 
+void publish(const fs::path& from, const fs::path& to, AtomicPath::Type type, bool overwrite) {
+  if (overwrite)
+    publish_over(from, to, type);
+  else
+    publish_new(from, to, type);
+}
+
 }  // namespace
+
+void publish_file(const fs::path& from, const fs::path& to, bool overwrite) {
+  sync_file(from);
+  publish(from, to, AtomicPath::Type::file, overwrite);
+}
 
 AtomicPath::AtomicPath(fs::path final_path, Type type)
     : final_(without_trailing_slash(std::move(final_path))),
@@ -142,14 +154,12 @@ AtomicPath::~AtomicPath() {
 }
 
 void AtomicPath::commit(bool overwrite) {
-  if (type_ == Type::folder)
+  if (type_ == Type::file) {
+    publish_file(temporary_, final_, overwrite);
+  } else {
     sync_content(temporary_);
-  else
-    sync_file(temporary_);
-  if (overwrite)
-    publish_over(temporary_, final_, type_);
-  else
-    publish_new(temporary_, final_, type_);
+    publish(temporary_, final_, type_, overwrite);
+  }
   committed_ = true;
   sync_folder(folder_of(final_));
 }

@@ -4,9 +4,14 @@
 
 namespace svd {
 
+/// fsyncs `from` and renames it to `to` in the same file system. Without `overwrite` an existing
+/// `to` is an error and stays untouched. Throws Error{output}.
+void publish_file(const std::filesystem::path& from, const std::filesystem::path& to,
+                  bool overwrite);
+
 /// A file or folder that appears under its final name only when it is complete. It is written
-/// under `temporary_path()`, a hidden name in the same folder; `commit` fsyncs and renames it. Destroyed without commit, it
-/// is removed. Throws Error{output}.
+/// under `temporary_path()`, a hidden name in the same folder; `commit` fsyncs and renames it.
+/// Destroyed without commit, it is removed. Throws Error{output}.
 class AtomicPath {
  public:
   enum class Type { file, folder };

@@ -14,8 +14,9 @@ inline constexpr std::int64_t kMaxPixels = 100'000'000;
 inline constexpr std::int64_t kMinPixels = 16;
 
 /// Reads a still picture (PNG, JPEG, WebP, TIFF, BMP, PNM, GIF's first frame) from `path`, or from
-/// standard input when it is "-". Upright by its EXIF orientation, alpha composed over black, 16-bit scaled to 8,
-/// grey and CMYK turned into RGB. Throws Error{image}: not there, a folder, not an image, cut off, too small, too large.
+/// standard input when it is "-". Upright by its EXIF orientation, alpha composed over black,
+/// 16-bit scaled to 8, grey and CMYK turned into RGB. Throws Error{image}: not there, a folder, not
+/// an image, cut off, too small, too large.
 Image read_image(const std::string& path);
 
 /// The same from memory; `name` is used in messages.

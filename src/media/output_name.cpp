@@ -1,0 +1,194 @@
+#include "media/output_name.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <system_error>
+
+#include "media/frame_writer.h"
+#include "svd/error.h"
+
+namespace svd::media {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+bool is_png(const fs::path& path) { return lower(path.extension().string()) == ".png"; }
+
+[[noreturn]] void refuse(const std::string& message, const std::string& hint = {}) {
+  throw Error(ErrorKind::output, message, hint);
+}
+
+void check_parent(const fs::path& parent) {
+  std::error_code code;
+  const fs::file_status status = fs::status(parent, code);
+  if (status.type() == fs::file_type::not_found) {
+    refuse("the folder " + parent.string() + " does not exist",
+           "mkdir -p '" + parent.string() + "'");
+  }
+  // A component that is a file makes the status an error (ENOTDIR), not "not found".
+  if (code && code != std::errc::not_a_directory) refuse(parent.string() + ": " + code.message());
+  if (code || status.type() != fs::file_type::directory)
+    refuse(parent.string() + " is not a folder");
+  if (access(parent.c_str(), W_OK | X_OK) != 0) {
+    refuse("cannot write into the folder " + parent.string() + ": " +
+           std::generic_category().message(errno));
+  }
+}
+
+void check_file(const fs::path& path, bool overwrite) {
+  std::error_code code;
+  const fs::file_type type = fs::symlink_status(path, code).type();
+  if (type == fs::file_type::not_found) return;
+  if (code) refuse(path.string() + ": " + code.message());
+  if (fs::is_directory(path, code)) refuse(path.string() + " is a folder, expected a file");
+  if (type != fs::file_type::regular && type != fs::file_type::symlink)
+    refuse(path.string() + " is not a regular file");
+  if (!overwrite) refuse(path.string() + " exists already", "--overwrite replaces it");
+}
+
+void check_frame_folder(const fs::path& path, bool overwrite) {
+  const fs::path folder = path.parent_path();
+  std::error_code code;
+  const fs::file_type type = fs::symlink_status(folder, code).type();
+  if (type == fs::file_type::not_found) return;
+  if (code) refuse(folder.string() + ": " + code.message());
+  if (type != fs::file_type::directory) refuse(folder.string() + " exists and is not a folder");
+  if (!overwrite && !fs::is_empty(folder, code))
+    refuse("the folder " + path.string() + " is not empty", "--overwrite replaces it");
+  if (const auto foreign = foreign_entry(folder)) {
+    refuse("the folder " + path.string() + " holds more than frames: " + *foreign,
+           "only a folder of frames (00000.png, ...) is replaced; name another one");
+  }
+}
+
+void check_pattern(const fs::path& path, bool overwrite) {
+  const auto name = parse_numbered_name(path.filename().string());
+  if (!name) return check_file(path, overwrite);
+  if (overwrite) return;
+  std::error_code code;
+  for (auto entry = fs::directory_iterator(parent_folder(path), code);
+       !code && entry != fs::directory_iterator(); entry.increment(code)) {
+    if (name->matches(entry->path().filename().string()))
+      refuse(entry->path().string() + " exists already", "--overwrite replaces frames");
+  }
+  if (code) refuse(parent_folder(path).string() + ": " + code.message());
+}
+
+}  // namespace
+
+std::string NumberedName::file(int number) const {
+  std::string text = std::to_string(number);
+  const auto width = static_cast<std::size_t>(digits);
+  if (text.size() < width) text.insert(0, width - text.size(), '0');
+  return prefix + text + suffix;
+}
+
+bool NumberedName::matches(const std::string& name) const {
+  if (name.size() < prefix.size() + suffix.size() || !name.starts_with(prefix) ||
+      !name.ends_with(suffix)) {
+    return false;
+  }
+  const std::string number =
+      name.substr(prefix.size(), name.size() - prefix.size() - suffix.size());
+  if (number.empty() || !std::all_of(number.begin(), number.end(), is_digit)) return false;
+  const auto width = static_cast<std::size_t>(digits);
+  return number.size() == width || (number.size() > width && number.front() != '0');
+}
+
+std::optional<NumberedName> parse_numbered_name(const std::string& name) {
+  NumberedName result;
+  bool found = false;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    std::string& part = found ? result.suffix : result.prefix;
+    if (name[i] != '%') {
+      part += name[i];
+    } else if (name.compare(i, 2, "%%") == 0) {
+      part += '%';
+      ++i;
+    } else if (!found && name.compare(i, 2, "%d") == 0) {
+      found = true;
+      ++i;
+    } else if (!found && i + 3 < name.size() && name[i + 1] == '0' && is_digit(name[i + 2]) &&
+               name[i + 2] != '0' && name[i + 3] == 'd') {
+      found = true;
+      result.digits = name[i + 2] - '0';
+      i += 3;
+    } else {
+      return {};
+    }
+  }
+  if (!found) return {};
+  return result;
+}
+
+NumberedName folder_frame_name() { return {"", 5, ".png"}; }
+
+fs::path parent_folder(const fs::path& path) {
+  const fs::path named = path.has_filename() ? path : path.parent_path();
+  return named.has_parent_path() ? named.parent_path() : fs::path(".");
+}
+
+std::optional<std::string> foreign_entry(const fs::path& folder) {
+  const NumberedName ours = folder_frame_name();
+  std::error_code code;
+  for (auto entry = fs::directory_iterator(folder, code);
+       !code && entry != fs::directory_iterator(); entry.increment(code)) {
+    const std::string name = entry->path().filename().string();
+    if (!ours.matches(name) || entry->symlink_status(code).type() != fs::file_type::regular)
+      return name;
+  }
+  if (code) refuse(folder.string() + ": " + code.message());
+  return {};
+}
+
+OutputFormat output_format(const fs::path& path) {
+  const std::string accepted =
+      "accepted are NAME.mp4, a folder of PNG frames NAME/ and a pattern NAME_%04d.png";
+  const std::string name = path.filename().string();
+  if (path.empty()) throw Error(ErrorKind::usage, "the output has no name", accepted);
+  if (name.empty()) {
+    const std::string folder = path.parent_path().filename().string();
+    if (folder.empty() || folder == "." || folder == "..")
+      throw Error(ErrorKind::usage, "output " + path.string() + " names no new folder", accepted);
+    return OutputFormat::png_folder;
+  }
+  const std::string extension = lower(path.extension().string());
+  if (extension == ".mp4") return OutputFormat::mp4;
+  if (is_png(path)) {
+    if (parse_numbered_name(name)) return OutputFormat::png_pattern;
+    throw Error(ErrorKind::usage,
+                "output " + path.string() + ": a PNG name needs exactly one number, %d or %0Nd",
+                "for example " + path.stem().string().substr(0, path.stem().string().find('%')) +
+                    "_%04d.png");
+  }
+  std::string hint = accepted;
+  std::error_code code;
+  if (fs::is_directory(path, code))
+    hint = "write " + path.string() + "/ for a folder of PNG frames";
+  throw Error(ErrorKind::usage,
+              "output " + path.string() + ": " +
+                  (extension.empty() ? "no extension" : "unknown extension " + extension),
+              hint);
+}
+
+void check_output(const fs::path& path, bool overwrite) {
+  check_parent(parent_folder(path));
+  if (!path.has_filename())
+    check_frame_folder(path, overwrite);
+  else if (is_png(path))
+    check_pattern(path, overwrite);
+  else
+    check_file(path, overwrite);
+}
+
+}  // namespace svd::media
