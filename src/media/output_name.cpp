@@ -1,11 +1,13 @@
 #include "media/output_name.h"
 
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <system_error>
 
+#include "base/atomic_file.h"
 #include "media/frame_writer.h"
 #include "svd/error.h"
 
@@ -28,21 +30,19 @@ bool is_png(const fs::path& path) { return lower(path.extension().string()) == "
   throw Error(ErrorKind::output, message, hint);
 }
 
-void check_parent(const fs::path& parent) {
-  std::error_code code;
-  const fs::file_status status = fs::status(parent, code);
-  if (status.type() == fs::file_type::not_found) {
+void check_parent(const fs::path& path) {
+  const fs::path parent = parent_folder(path);
+  struct stat status {};
+  const int code = stat(parent.c_str(), &status) == 0 ? 0 : errno;
+  if (code == ENOENT) {
     refuse("the folder " + parent.string() + " does not exist",
            "mkdir -p '" + parent.string() + "'");
   }
-  // A component that is a file makes the status an error (ENOTDIR), not "not found".
-  if (code && code != std::errc::not_a_directory) refuse(parent.string() + ": " + code.message());
-  if (code || status.type() != fs::file_type::directory)
+  if (code == ENOTDIR || (code == 0 && !S_ISDIR(status.st_mode)))
     refuse(parent.string() + " is not a folder");
-  if (access(parent.c_str(), W_OK | X_OK) != 0) {
-    refuse("cannot write into the folder " + parent.string() + ": " +
-           std::generic_category().message(errno));
-  }
+  if (code != 0) refuse(parent.string() + ": " + std::generic_category().message(code));
+  // Permissions say too little (root, network and pseudo file systems): try.
+  const AtomicPath attempt(path, AtomicPath::Type::file);
 }
 
 void check_file(const fs::path& path, bool overwrite) {
@@ -182,7 +182,7 @@ OutputFormat output_format(const fs::path& path) {
 }
 
 void check_output(const fs::path& path, bool overwrite) {
-  check_parent(parent_folder(path));
+  check_parent(path);
   if (!path.has_filename())
     check_frame_folder(path, overwrite);
   else if (is_png(path))

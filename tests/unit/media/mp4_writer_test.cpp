@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/resource.h>
 
 #include <array>
@@ -12,7 +11,7 @@
 
 #include "media/libav.h"
 #include "svd/error.h"
-#include "unit/media/temp_dir.h"
+#include "unit/media/support.h"
 
 namespace svd::media {
 namespace {
@@ -22,25 +21,9 @@ using nlohmann::json;
 constexpr int kWidth = 128;
 constexpr int kHeight = 64;
 
-std::string output_of(const std::string& command) {
-  FILE* pipe = popen(command.c_str(), "r");
-  std::string text;
-  std::array<char, 65536> buffer;
-  while (const std::size_t size = fread(buffer.data(), 1, buffer.size(), pipe))
-    text.append(buffer.data(), size);
-  EXPECT_EQ(pclose(pipe), 0) << command;
-  return text;
-}
-
 json probe(const std::filesystem::path& path) {
   return json::parse(output_of(
       "ffprobe -v error -count_frames -show_streams -show_format -of json " + path.string()));
-}
-
-/// Every frame as the ffmpeg command sees it, in RGB.
-std::string decoded(const std::filesystem::path& path) {
-  return output_of("ffmpeg -v error -i " + path.string() +
-                   " -sws_flags accurate_rnd+full_chroma_int+bicubic -f rawvideo -pix_fmt rgb24 -");
 }
 
 OutputOptions options(const std::filesystem::path& path, int frames, double fps) {

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -52,6 +54,23 @@ inline void write_bytes(const std::filesystem::path& path, const std::vector<std
 inline std::vector<std::uint8_t> read_bytes(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// What a command prints; the test fails when the command does.
+inline std::string output_of(const std::string& command) {
+  FILE* pipe = popen(command.c_str(), "r");
+  std::string text;
+  std::array<char, 65536> buffer;
+  while (const std::size_t size = fread(buffer.data(), 1, buffer.size(), pipe))
+    text.append(buffer.data(), size);
+  EXPECT_EQ(pclose(pipe), 0) << command;
+  return text;
+}
+
+/// All frames of a picture or video as the ffmpeg command sees them, in RGB.
+inline std::string decoded(const std::filesystem::path& path) {
+  return output_of("ffmpeg -v error -i " + path.string() +
+                   " -sws_flags accurate_rnd+full_chroma_int+bicubic -f rawvideo -pix_fmt rgb24 -");
 }
 
 }  // namespace svd::media
