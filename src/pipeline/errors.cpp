@@ -2,6 +2,7 @@
 
 #include <c10/util/Exception.h>
 
+#include <exception>
 #include <new>
 #include <string>
 
@@ -11,9 +12,10 @@ namespace svd::pipeline {
 namespace {
 
 [[noreturn]] void out_of_memory(const std::string& detail) {
-  throw Error(ErrorKind::device, "out of memory: " + detail,
-              "use a smaller --size, fewer --frames, a smaller --decode-chunk (changes pixels) or "
-              "--dtype bfloat16");
+  std::throw_with_nested(
+      Error(ErrorKind::device, "out of memory: " + detail,
+            "use a smaller --size, fewer --frames, a smaller --decode-chunk (changes pixels) or "
+            "--dtype bfloat16"));
 }
 
 // The CPU allocator reports through a plain c10::Error.
@@ -31,7 +33,7 @@ void translate_torch_errors(const std::function<void()>& body) {
   } catch (const c10::Error& e) {
     if (is_cpu_allocation_failure(e.what_without_backtrace()))
       out_of_memory(e.what_without_backtrace());
-    throw Error(ErrorKind::internal, e.what_without_backtrace());
+    std::throw_with_nested(Error(ErrorKind::internal, e.what_without_backtrace()));
   } catch (const std::bad_alloc&) {
     out_of_memory("the system refused an allocation");
   }

@@ -5,7 +5,8 @@
 namespace svd::pipeline {
 
 /// Runs `body` and turns what torch throws into svd::Error: out of memory into `device` with hints,
-/// anything else into `internal` with torch's message but not its backtrace.
+/// anything else into `internal` with torch's message but not its backtrace. The original is nested
+/// in the new exception.
 void translate_torch_errors(const std::function<void()>& body);
 
 }  // namespace svd::pipeline
