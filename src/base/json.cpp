@@ -127,6 +127,10 @@ std::string printable(std::string_view text) {
 }
 
 Json parse_json(std::string_view text, const std::string& source, ErrorKind kind) {
+  // nlohmann takes a zero byte for the end of the text.
+  if (const auto zero = text.find('\0'); zero != std::string_view::npos) {
+    throw Error(kind, fmt::format("{}: not valid JSON: zero byte at {}", source, zero));
+  }
   StrictBuilder builder;
   if (!Json::sax_parse(text, &builder)) {
     throw Error(kind, fmt::format("{}: not valid JSON: {}", source, builder.problem()));

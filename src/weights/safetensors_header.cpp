@@ -238,11 +238,16 @@ SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t 
                                            const std::string& file) {
   SafetensorsHeader header;
   HeaderReader reader(header);
-  // The format wants '{' first; JSON would also allow white space.
-  if (json.empty() || json.front() != '{' || !Json::sax_parse(json, &reader)) {
-    const std::string why = reader.problem().empty() ? "does not begin with '{'" : reader.problem();
+  const auto fail_header = [&](const std::string& why) {
     throw Error(ErrorKind::model, fmt::format("{}: header: {}", file, why));
+  };
+  // The format wants '{' first, where JSON would also allow white space. nlohmann takes a zero
+  // byte for the end of the text.
+  if (json.empty() || json.front() != '{') fail_header("does not begin with '{'");
+  if (const auto zero = json.find('\0'); zero != std::string_view::npos) {
+    fail_header(fmt::format("not valid JSON at byte {}", zero));
   }
+  if (!Json::sax_parse(json, &reader)) fail_header(reader.problem());
   std::stable_sort(header.tensors.begin(), header.tensors.end(),
                    [](const TensorInfo& a, const TensorInfo& b) {
                      return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
