@@ -12,7 +12,11 @@ endif()
 
 install(TARGETS svd-gen RUNTIME DESTINATION bin)
 install(DIRECTORY include/svd DESTINATION include)
-install(DIRECTORY models configs DESTINATION share/svd-gen)
+foreach(_folder models configs)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/${_folder})
+    install(DIRECTORY ${_folder} DESTINATION share/svd-gen)
+  endif()
+endforeach()
 install(FILES LICENSE DESTINATION share/doc/svd-gen)
 
 set(_torch_roots ${SVD_TORCH_ROOT}/lib/libtorch_cpu.so)

@@ -42,11 +42,6 @@ setup() { tree=$place/moved/svd; }
   done
 }
 
-@test "the bundled model and the configurations are there" {
-  [ -e "$tree/share/svd-gen/models/tiny-svd" ]
-  [ -d "$tree/share/svd-gen/configs" ]
-}
-
 @test "the bundled model is found in the tree" {
   cd /
   run env -u SVD_GEN_MODELS HOME=/nonexistent "$tree/bin/svd-gen" inspect tiny --json
