@@ -6,6 +6,7 @@ usage: run_diffusers.py --model FOLDER --image PNG --out DIR --size WxH --frames
 DIR gets latents.safetensors ([F, 4, h, w], as the UNet leaves them), noise.safetensors and frames/*.png.
 """
 import argparse
+import json
 import pathlib
 
 import common
@@ -16,8 +17,6 @@ def load(folder):
     from diffusers import (AutoencoderKL, AutoencoderKLTemporalDecoder, EulerDiscreteScheduler,
                            StableVideoDiffusionPipeline, UNetSpatioTemporalConditionModel)
     from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
-
-    import json
 
     name = json.loads((folder / "vae/config.json").read_text())["_class_name"]
     vae = {"AutoencoderKL": AutoencoderKL, "AutoencoderKLTemporalDecoder": AutoencoderKLTemporalDecoder}[name]
