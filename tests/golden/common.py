@@ -3,6 +3,7 @@
 Names are those of diffusers; sgm_names.py turns them into Stability's. The module needs torch alone; only
 `class_shapes` imports diffusers and transformers.
 """
+import ctypes
 import hashlib
 import json
 import math
@@ -177,7 +178,7 @@ def write_safetensors(path, entries, dtype, metadata=None):
         for name, shape, make in entries:
             value = make().to(dtype).contiguous()
             assert tuple(value.shape) == tuple(shape), (name, value.shape, shape)
-            file.write(value.reshape(-1).view(torch.uint8).numpy().data)
+            file.write((ctypes.c_char * (value.numel() * dtype.itemsize)).from_address(value.data_ptr()))
     return 8 + len(text) + offset
 
 
