@@ -8,7 +8,8 @@ TINY=$REPOSITORY/models/tiny-svd
 SUPPORT=$REPOSITORY/tests/support
 
 setup() {
-  cd "$BATS_TEST_TMPDIR" || return 1
+  mkdir "$BATS_TEST_TMPDIR/work"  # bats keeps files of its own in the folder above
+  cd "$BATS_TEST_TMPDIR/work" || return 1
   unset NO_COLOR
   python3 "$SUPPORT/pictures.py" rgb 96 64 in.png
 }
@@ -54,7 +55,7 @@ refused() {
 
 # json EXPRESSION: value of a Python expression over `j`, the object on stdout of the last run.
 json() {
-  printf '%s' "$output" | python3 -c "import json, sys; j = json.load(sys.stdin); print($1)"
+  printf '%s' "$output" | python3 -c "import json, sys; j = json.load(sys.stdin); print(($1))"
 }
 
 # expect_json EXPRESSION VALUE
