@@ -1,0 +1,153 @@
+// The networks on the goldens' small model, against diffusers and Stability's own classes
+// (tests/golden/make_goldens.py).
+
+#include <ATen/TensorOperators.h>
+#include <c10/core/InferenceMode.h>
+#include <gtest/gtest.h>
+
+#include "networks/clip/clip_vision_model.h"
+#include "networks/unet/unet_spatio_temporal_condition.h"
+#include "networks/vae/autoencoder.h"
+#include "pipeline/networks.h"
+#include "pipeline/profile.h"
+#include "weights/safetensors.h"
+
+namespace svd::pipeline {
+namespace {
+
+using at::Tensor;
+
+const auto kNothing = [] {};
+
+std::string golden(const std::string& name) {
+  return std::string(SVD_TEST_DATA) + "/golden/" + name;
+}
+
+class Data {
+ public:
+  explicit Data(const std::string& name)
+      : file_(weights::SafetensorsFile::open(golden("data/" + name))) {}
+  Tensor operator[](const std::string& name) const {
+    const weights::TensorInfo* info = file_->find(name);
+    if (info == nullptr) throw std::runtime_error("no golden " + name);
+    return file_->tensor(*info);
+  }
+
+ private:
+  std::shared_ptr<weights::SafetensorsFile> file_;
+};
+
+// Largest difference as a part of the expected values' spread.
+double difference(const Tensor& actual, const Tensor& expected) {
+  EXPECT_EQ(actual.sizes(), expected.sizes());
+  return ((actual - expected).abs().max() / expected.std()).item<double>();
+}
+
+constexpr double kTolerance = 1e-4;  // float32, sums in another order
+
+struct Case {
+  Profile profile;
+  const char* suffix;
+};
+const Case kCases[] = {{Profile::reference, "_reference"}, {Profile::diffusers, "_diffusers"}};
+
+class Golden : public testing::Test {
+ protected:
+  c10::InferenceMode no_gradients_;
+  weights::Checkpoint checkpoint_ = weights::Checkpoint::open(golden("model"));
+
+  void load(nn::Module& network, weights::Part part) const {
+    load_weights(network, checkpoint_, part, at::kFloat, at::kCPU, kNothing);
+  }
+};
+
+TEST_F(Golden, unet_with_two_clips_and_two_steps) {
+  const Data data("unet.safetensors");
+  for (const auto& [profile, suffix] : kCases) {
+    networks::UNetSpatioTemporalConditionModel unet(checkpoint_.config().unet,
+                                                    profile_values(profile).unet_eps);
+    load(unet, weights::Part::unet);
+    const networks::ClipContext context =
+        unet.prepare(data["embeds"], data["added_time_ids"], 5, data["c_noise"]);
+    const Tensor expected = data[std::string("output") + suffix];
+    for (int step = 0; step < 2; ++step) {
+      const Tensor actual = unet.forward(data["sample"], step, context, kNothing);
+      EXPECT_LT(difference(actual, expected[step]), kTolerance) << suffix << " step " << step;
+    }
+  }
+}
+
+TEST_F(Golden, profiles_differ_by_their_epsilons) {
+  const Data data("unet.safetensors");
+  EXPECT_GT(difference(data["output_diffusers"], data["output_reference"]), 0.0);
+}
+
+TEST_F(Golden, vae_encoder) {
+  const Data data("vae.safetensors");
+  networks::AutoencoderEncoder encoder(checkpoint_.config().vae);
+  load(encoder, weights::Part::vae);
+  const Tensor actual = encoder.encode_mode(data["pixels"], kNothing);
+  for (const auto& [profile, suffix] : kCases)
+    EXPECT_LT(difference(actual, data[std::string("encoded") + suffix]), kTolerance) << suffix;
+}
+
+TEST_F(Golden, temporal_decoder_sees_the_whole_chunk) {
+  const Data data("vae.safetensors");
+  const auto decoder = networks::make_decoder(checkpoint_.config().vae);
+  load(*decoder, weights::Part::vae);
+  for (int frames : {3, 5}) {
+    const Tensor latents = data["latents"].narrow(0, 0, frames);
+    const Tensor actual = decoder->decode(latents, frames, kNothing);
+    for (const auto& [profile, suffix] : kCases) {
+      const std::string name = "decoded_" + std::to_string(frames) + suffix;
+      EXPECT_LT(difference(actual, data[name]), kTolerance) << name;
+    }
+  }
+}
+
+TEST_F(Golden, frame_wise_decoder_of_the_image_decoder_files) {
+  const Data data("vae.safetensors");
+  const auto checkpoint =
+      weights::Checkpoint::open(golden("model_single/svd_tiny_image_decoder.safetensors"));
+  ASSERT_FALSE(checkpoint.config().vae.temporal_decoder);
+  const auto decoder = networks::make_decoder(checkpoint.config().vae);
+  load_weights(*decoder, checkpoint, weights::Part::vae, at::kFloat, at::kCPU, kNothing);
+  const Tensor actual = decoder->decode(data["latents"].narrow(0, 0, 2), 2, kNothing);
+  for (const auto& [profile, suffix] : kCases) {
+    const std::string name = std::string("frame_wise_decoded_2") + suffix;
+    EXPECT_LT(difference(actual, data[name]), kTolerance) << name;
+  }
+}
+
+TEST_F(Golden, both_layouts_hold_the_same_weights) {
+  const auto single = weights::Checkpoint::open(golden("model_single/svd_tiny.safetensors"));
+  EXPECT_EQ(check_weights(single), std::vector<std::string>{});
+  EXPECT_EQ(check_weights(checkpoint_), std::vector<std::string>{});
+  networks::UNetSpatioTemporalConditionModel unet(checkpoint_.config().unet, {});
+  for (const nn::Parameter& parameter : unet.parameters()) {
+    const Tensor a = checkpoint_.read(weights::Part::unet, parameter.name, at::kFloat);
+    const Tensor b = single.read(weights::Part::unet, parameter.name, at::kFloat);
+    EXPECT_TRUE(a.equal(b)) << parameter.name;
+  }
+}
+
+TEST_F(Golden, low_precision_stays_close) {
+  const Data data("unet.safetensors");
+  for (const auto dtype : {at::kBFloat16, at::kHalf}) {
+    networks::UNetSpatioTemporalConditionModel unet(checkpoint_.config().unet,
+                                                    profile_values(Profile::reference).unet_eps);
+    load_weights(unet, checkpoint_, weights::Part::unet, dtype, at::kCPU, kNothing);
+    const networks::ClipContext context =
+        unet.prepare(data["embeds"].to(dtype), data["added_time_ids"], 5, data["c_noise"]);
+    const Tensor actual =
+        unet.forward(data["sample"].to(dtype), 0, context, kNothing).to(at::kFloat);
+    const Tensor expected = data["output_reference"][0];
+    const double error =
+        ((actual - expected).square().mean().sqrt() / expected.std()).item<double>();
+    EXPECT_GT(error, 0) << toString(dtype);
+    EXPECT_LT(error, dtype == at::kBFloat16 ? 0.05 : 0.01) << toString(dtype);
+  }
+}
+
+}  // namespace
+}  // namespace svd::pipeline
