@@ -1,5 +1,6 @@
 #include "ops/ops.h"
 
+#include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/gelu.h>
@@ -78,6 +79,7 @@ Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight, co
   if (needs_gradient(x, weight, bias) || !has_own_version(op, x)) {
     return composite_group_norm(x, groups, weight, bias, eps, silu);
   }
+  const at::AutoDispatchBelowADInplaceOrView below_autograd;
   return op.call(x, groups, weight, bias, eps, silu);
 }
 
@@ -87,6 +89,7 @@ Tensor geglu(const Tensor& x) {
   if (needs_gradient(x) || !has_own_version(op, x)) {
     return composite_geglu(x);
   }
+  const at::AutoDispatchBelowADInplaceOrView below_autograd;
   return op.call(x);
 }
 
