@@ -1,7 +1,10 @@
 #include "media/containers.h"
 
+#include <libexif/exif-data.h>
+
 #include <algorithm>
 #include <cstdlib>
+#include <memory>
 
 #include "media/tiff_directory.h"
 
@@ -10,13 +13,19 @@ namespace {
 
 using std::string_view_literals::operator""sv;
 
-/// Orientation of an EXIF block, with or without its "Exif\0\0". A broken block says nothing.
+/// Orientation of an EXIF block, with or without its "Exif\0\0"; 1 if it has none or is broken.
 int exif_orientation(ByteView block) {
-  try {
-    return TiffDirectory(block.has(0, "Exif\0\0"sv) ? block.from(6) : block).orientation();
-  } catch (const CutOff&) {
-    return 1;
-  }
+  constexpr auto signature = "Exif\0\0"sv;
+  std::vector<std::uint8_t> bytes;
+  if (!block.has(0, signature)) bytes.assign(signature.begin(), signature.end());
+  bytes.insert(bytes.end(), block.bytes().begin(), block.bytes().end());
+  const std::unique_ptr<ExifData, decltype(&exif_data_unref)> exif(
+      exif_data_new_from_data(bytes.data(), static_cast<unsigned>(bytes.size())), exif_data_unref);
+  if (!exif) return 1;
+  const ExifEntry* entry = exif_content_get_entry(exif->ifd[EXIF_IFD_0], EXIF_TAG_ORIENTATION);
+  if (entry == nullptr || entry->format != EXIF_FORMAT_SHORT || entry->size < 2) return 1;
+  const int value = exif_get_short(entry->data, exif_data_get_byte_order(exif.get()));
+  return value >= 1 && value <= 8 ? value : 1;
 }
 
 // PNG: signature, then chunks of length, type, data, checksum.

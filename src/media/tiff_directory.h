@@ -8,7 +8,7 @@
 
 namespace svd::media {
 
-/// The first directory of a TIFF file, or of an EXIF block, which is one.
+/// The first directory of a TIFF file.
 class TiffDirectory {
  public:
   /// Throws CutOff if the directory is not all there, and if `tiff` is no TIFF at all.
@@ -18,7 +18,7 @@ class TiffDirectory {
   std::vector<std::uint32_t> numbers(int tag) const;
   std::optional<std::uint32_t> number(int tag) const;
 
-  /// EXIF orientation from 1 to 8; 1 if it is not there or nonsense.
+  /// Orientation as in EXIF, from 1 to 8; 1 if it is not there or nonsense.
   int orientation() const;
 
   /// Where the file holds the orientation, as the offset of its low byte; empty if it does not.

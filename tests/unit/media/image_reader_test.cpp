@@ -152,8 +152,9 @@ TEST(ReadImage, RefusesFilesThatAreCutOff) {
 
 TEST(ReadImage, SurvivesEveryCutAndEveryChangedByte) {
   testing::internal::CaptureStderr();
-  for (const std::string name : {"palette_alpha.png", "grey.jpg", "animated.webp", "turn6.tif",
-                                 "palette.bmp", "animated.gif", "rgba.pam"}) {
+  for (const std::string name :
+       {"palette_alpha.png", "grey.jpg", "animated.webp", "turn6.tif", "turn6.jpg", "turn8.webp",
+        "palette.bmp", "animated.gif", "rgba.pam"}) {
     const Bytes whole = picture(name);
     const std::size_t checked = std::min<std::size_t>(whole.size(), 700);
     for (std::size_t i = 0; i < checked; ++i) {
