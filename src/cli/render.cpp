@@ -16,6 +16,7 @@
 #include "media/fit.h"
 #include "media/frame_writer.h"
 #include "media/image_reader.h"
+#include "media/output_name.h"
 #include "pipeline/device.h"
 #include "svd/generator.h"
 
@@ -39,17 +40,25 @@ bool lies_in(const fs::path& path, const fs::path& folder) {
   return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
-/// A folder of frames is replaced as a whole: nothing that is needed may be inside, and no two
-/// outputs may be one file.
+/// Whether writing `output` (a file, a folder that is replaced as a whole, or numbered files)
+/// would take `path` away.
+bool would_replace(const std::string& output, const fs::path& path) {
+  if (lies_in(path, output)) return true;
+  const auto numbered = media::parse_numbered_name(fs::path(output).filename().string());
+  return numbered && numbered->matches(path.filename().string()) &&
+         resolved(path).parent_path() == resolved(media::parent_folder(output));
+}
+
 void check_paths(const RenderOptions& options) {
   const std::string& output = options.output;
-  if (options.image != "-" && lies_in(options.image, output))
+  if (options.image != "-" && would_replace(output, options.image))
     throw Error(ErrorKind::usage, fmt::format("--image {} would be overwritten by --output {}",
                                               options.image, output));
   for (const auto& [flag, file] : {std::pair("--save-latents", options.request.save_latents),
                                    std::pair("--init-latents", options.request.init_latents)}) {
-    if (file && lies_in(*file, output))
-      throw Error(ErrorKind::usage, fmt::format("{} {} lies in --output {}", flag, *file, output));
+    if (file && would_replace(output, *file))
+      throw Error(ErrorKind::usage,
+                  fmt::format("{} {} would be overwritten by --output {}", flag, *file, output));
   }
   const auto& init = options.request.init_latents;
   std::error_code ignored;
