@@ -19,7 +19,8 @@ CLIP_IMAGE = 224
 
 def generative_models(folder):
     warnings.filterwarnings("ignore")
-    sys.path.insert(0, str(folder))
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
     import sgm.util  # noqa: F401
 
 
