@@ -109,7 +109,7 @@ copy_tiny() {
   mkdir frames
   cp in.png frames/
   refused 2 "would be overwritten" --image frames/in.png --model tiny -o frames/ --overwrite
-  refused 2 "would be overwritten" --image frames/in.png --model tiny -o ./ --overwrite
+  refused 2 "names no new folder" --image frames/in.png --model tiny -o ./ --overwrite
   cp in.png f_0001.png
   refused 2 "would be overwritten" --image f_0001.png --model tiny -o f_%04d.png --overwrite
   refused 2 "--save-latents" --image in.png --model tiny -o out.mp4 --save-latents ./out.mp4
