@@ -28,8 +28,9 @@ namespace fs = std::filesystem;
 /// As it will be on disk, links resolved as far as they can be.
 fs::path resolved(const fs::path& path) {
   std::error_code failed;
-  fs::path result = fs::weakly_canonical(path, failed);
-  if (failed) result = path.lexically_normal();
+  // weakly_canonical alone leaves a relative path relative when none of it exists.
+  fs::path result = fs::weakly_canonical(fs::absolute(path), failed);
+  if (failed) result = fs::absolute(path).lexically_normal();
   return result.has_filename() ? result : result.parent_path();  // "frames/"
 }
 
