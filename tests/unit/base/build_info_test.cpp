@@ -1,7 +1,7 @@
-#include "svd/version.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "svd/version.h"
 
 namespace svd {
 namespace {
