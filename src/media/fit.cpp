@@ -154,6 +154,9 @@ Image resize_lanczos(const Image& image, int width, int height) {
   }
   if (height == image.height) return width == image.width ? image : resize_rows(image, width);
   if (width == image.width) return resize_columns(image, height);
+  const std::int64_t lost_rows = image.height - height, lost_columns = image.width - width;
+  if (lost_rows > 0 && lost_rows > 2 * lost_columns)
+    return resize_rows(resize_columns(image, height), width);
   return resize_columns(resize_rows(image, width), height);
 }
 

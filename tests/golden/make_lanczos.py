@@ -5,10 +5,10 @@ The source picture of a case is made by the same few integer operations here and
 tests/unit/media/fit_test.cpp (64-bit linear congruential generator, seeded with the case's sizes),
 so that only one number a case has to be kept.
 
-Pillow up to 11 resizes rows before columns, always. Later releases take columns first for some sizes,
-which moves single values by one level; the published pipelines were written with the older ones.
+Each pass rounds to 8 bits, so their order shows. Pillow up to 11 always resizes rows before columns; 13 takes
+columns first where the height shrinks by more than twice as many pixels as the width.
 
-    pip install 'pillow<12' && python3 tests/golden/make_lanczos.py > tests/golden/lanczos.txt
+    pip install 'pillow>=13' && python3 tests/golden/make_lanczos.py > tests/golden/lanczos.txt
 """
 import sys
 import zlib
@@ -39,8 +39,8 @@ def picture(width, height, seed):
 
 
 def main():
-    if int(PIL.__version__.split(".")[0]) > 11:
-        sys.exit(f"this is Pillow {PIL.__version__}; 11 or older is needed")
+    if int(PIL.__version__.split(".")[0]) < 13:
+        sys.exit(f"this is Pillow {PIL.__version__}; 13 or newer is needed")
     print(f"# made by make_lanczos.py with Pillow {PIL.__version__}: width height to_width to_height crc32")
     for width, height, to_width, to_height in CASES:
         seed = ((width * 4096 + height) * 4096 + to_width) * 4096 + to_height
