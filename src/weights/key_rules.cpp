@@ -192,23 +192,21 @@ constexpr KeyRule kClipLayerRules[] = {
 
 }  // namespace
 
-const ModuleKeys kUNet{"UNet", kUNetRules};
-const ModuleKeys kUNetRes{"UNet res block", kUNetResRules};
-const ModuleKeys kUNetShortcut{"UNet res block that changes channels", kUNetShortcutRules};
-const ModuleKeys kTransformer{"UNet transformer", kTransformerRules};
-const ModuleKeys kLayer{"UNet transformer layer", kLayerRules};
-const ModuleKeys kTemporalLayer{"UNet temporal transformer layer, besides the above",
-                                kTemporalLayerRules};
-const ModuleKeys kModule{"single layer", kModuleRules};
-const ModuleKeys kVaeRes{"VAE res block", kVaeResRules};
-const ModuleKeys kVaeShortcut{"VAE res block that changes channels", kVaeShortcutRules};
-const ModuleKeys kVaeTemporal{"VAE temporal res block", kVaeTemporalRules};
-const ModuleKeys kVaeTemporalShortcut{"VAE temporal res block that changes channels",
-                                      kVaeTemporalShortcutRules};
-const ModuleKeys kVaeAttention{"VAE attention", kVaeAttentionRules};
-const ModuleKeys kVaeEnds{"VAE encoder or decoder", kVaeEndRules};
-const ModuleKeys kVaeTimeConv{"VAE temporal decoder", kVaeTimeConvRules};
-const ModuleKeys kClip{"CLIP image encoder", kClipRules};
-const ModuleKeys kClipLayer{"CLIP layer", kClipLayerRules};
+const std::span<const KeyRule> kUNet = kUNetRules;
+const std::span<const KeyRule> kUNetRes = kUNetResRules;
+const std::span<const KeyRule> kUNetShortcut = kUNetShortcutRules;
+const std::span<const KeyRule> kTransformer = kTransformerRules;
+const std::span<const KeyRule> kLayer = kLayerRules;
+const std::span<const KeyRule> kTemporalLayer = kTemporalLayerRules;
+const std::span<const KeyRule> kModule = kModuleRules;
+const std::span<const KeyRule> kVaeRes = kVaeResRules;
+const std::span<const KeyRule> kVaeShortcut = kVaeShortcutRules;
+const std::span<const KeyRule> kVaeTemporal = kVaeTemporalRules;
+const std::span<const KeyRule> kVaeTemporalShortcut = kVaeTemporalShortcutRules;
+const std::span<const KeyRule> kVaeAttention = kVaeAttentionRules;
+const std::span<const KeyRule> kVaeEnds = kVaeEndRules;
+const std::span<const KeyRule> kVaeTimeConv = kVaeTimeConvRules;
+const std::span<const KeyRule> kClip = kClipRules;
+const std::span<const KeyRule> kClipLayer = kClipLayerRules;
 
 }  // namespace svd::weights

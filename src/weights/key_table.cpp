@@ -42,14 +42,13 @@ const KeyEntry* KeyTable::find(Part part, const std::string& diffusers) const {
   return found == by_diffusers_.end() ? nullptr : &entries_[found->second];
 }
 
-void KeyTable::add(Part part, std::string diffusers, std::string published,
-                   const ModuleKeys& keys) {
-  for (const KeyRule& rule : keys.rules) {
+void KeyTable::add(Part part, const std::string& diffusers, const std::string& published,
+                   std::span<const KeyRule> rules) {
+  for (const KeyRule& rule : rules) {
     by_diffusers_.emplace(std::pair(part, diffusers + rule.diffusers), entries_.size());
     entries_.push_back(
         {part, diffusers + rule.diffusers, published + rule.published, rule.transform});
   }
-  places_.push_back({part, std::move(diffusers), std::move(published), &keys});
 }
 
 void KeyTable::add_attention(const std::string& diffusers, const std::string& published,

@@ -36,20 +36,6 @@ struct KeyRule {
   Transform transform = Transform::same;
 };
 
-/// The keys that all modules of one kind have in common.
-struct ModuleKeys {
-  const char* kind;  ///< for people: "UNet res block"
-  std::span<const KeyRule> rules;
-};
-
-/// A module of the model in both namings; prefixes end with a dot or are empty.
-struct ModulePlace {
-  Part part;
-  std::string diffusers;
-  std::string published;
-  const ModuleKeys* keys;
-};
-
 /// One tensor in both namings.
 struct KeyEntry {
   Part part;
@@ -64,12 +50,13 @@ class KeyTable {
  public:
   explicit KeyTable(const ModelConfig& config);
 
-  const std::vector<ModulePlace>& places() const { return places_; }
   const std::vector<KeyEntry>& entries() const { return entries_; }
   const KeyEntry* find(Part part, const std::string& diffusers) const;  ///< null: no such key
 
  private:
-  void add(Part part, std::string diffusers, std::string published, const ModuleKeys& keys);
+  /// The tensors of one module; prefixes end with a dot or are empty.
+  void add(Part part, const std::string& diffusers, const std::string& published,
+           std::span<const KeyRule> rules);
   void add_unet(const UNetConfig& config);
   void add_attention(const std::string& diffusers, const std::string& published, int layers);
   void add_res_block(const std::string& diffusers, const std::string& published, int in, int out);
@@ -83,7 +70,6 @@ class KeyTable {
                       bool temporal);
   void add_clip(const ClipVisionConfig& config);
 
-  std::vector<ModulePlace> places_;
   std::vector<KeyEntry> entries_;
   std::map<std::pair<Part, std::string>, std::size_t> by_diffusers_;
 };

@@ -1,5 +1,7 @@
 #include "weights/checkpoint.h"
 
+#include <fstream>
+
 #include "checkpoint_fixture.h"
 
 namespace svd::weights {
@@ -111,6 +113,32 @@ TEST_F(CheckpointTest, ReadsAndConvertsDtypes) {
       EXPECT_TRUE(at::equal(read, unet.at(name).to(at::kFloat).to(dtype))) << name << " " << dtype;
     }
   }
+}
+
+/// Bytes of files that are resident in this process.
+std::int64_t resident_file_bytes() {
+  std::ifstream status("/proc/self/status");
+  std::int64_t kilobytes = 0;
+  for (std::string word; status >> word;) {
+    std::int64_t value = 0;
+    if ((word == "RssFile:" || word == "RssShmem:") && status >> value) kilobytes += value;
+  }
+  return kilobytes * 1024;
+}
+
+TEST_F(CheckpointTest, GivesThePagesOfConvertedTensorsBack) {
+  constexpr std::int64_t kBytes = std::int64_t{64} << 20;
+  model_.write_folder(folder_.path());
+  save(folder_ / "unet/diffusion_pytorch_model.safetensors",
+       {{"conv_in.weight", at::ones({kBytes / 4}, at::kFloat)}});
+  const Checkpoint checkpoint = Checkpoint::open(folder_.path());
+  const std::int64_t before = resident_file_bytes();
+  const at::Tensor view = checkpoint.read(Part::unet, "conv_in.weight", at::kFloat);
+  EXPECT_EQ(view.sum().item<float>(), static_cast<float>(kBytes / 4));
+  EXPECT_GT(resident_file_bytes() - before, kBytes / 2) << "the view reads the mapping";
+  const at::Tensor half = checkpoint.read(Part::unet, "conv_in.weight", at::kBFloat16);
+  EXPECT_LT(resident_file_bytes() - before, kBytes / 4);
+  EXPECT_EQ(half[-1].item<float>(), 1.0f);
 }
 
 TEST_F(CheckpointTest, TensorsOutliveTheCheckpoint) {
