@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string>
-
 namespace svd {
 
 /// The stages of a render, in order.
@@ -26,7 +24,6 @@ class Observer {
   virtual void on_stage_begin(Stage stage, int total) { (void)stage, (void)total; }
   virtual void on_progress(Stage stage, int done, int total) { (void)stage, (void)done, (void)total; }
   virtual void on_stage_end(Stage stage, double seconds) { (void)stage, (void)seconds; }
-  virtual void on_warning(const std::string& message) { (void)message; }
 };
 
 }  // namespace svd

@@ -22,7 +22,6 @@ struct Result {
   std::vector<StageTime> stages;
   double seconds = 0;               ///< whole run
   std::int64_t peak_rss_bytes = 0;  ///< of the process so far
-  std::vector<std::string> warnings;
 };
 
 }  // namespace svd

@@ -71,11 +71,6 @@ void Progress::on_stage_end(Stage stage, double seconds) {
   console_.info(fmt::format("{}: {}", title(stage), format_seconds(seconds)));
 }
 
-void Progress::on_warning(const std::string& message) {
-  warnings_.push_back(message);
-  console_.warning(message);
-}
-
 void Progress::draw_bar(Stage stage, int done, int total) {
   if (total <= 0) return console_.status(fmt::format("{} ...", title(stage)));
   const int filled = static_cast<int>(static_cast<long>(kBarColumns) * done / total);

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <functional>
 #include <string>
-#include <vector>
 
 #include "cli/console.h"
 #include "svd/observer.h"
@@ -22,10 +21,6 @@ class Progress : public Observer {
   void on_stage_begin(Stage stage, int total) override;
   void on_progress(Stage stage, int done, int total) override;
   void on_stage_end(Stage stage, double seconds) override;
-  void on_warning(const std::string& message) override;
-
-  /// Warnings seen so far.
-  const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
   using Time = std::chrono::steady_clock::time_point;
@@ -39,7 +34,6 @@ class Progress : public Observer {
   Time stage_begin_{};
   Time last_shown_{};
   int last_done_ = 0;
-  std::vector<std::string> warnings_;
 };
 
 /// "12.3 s" below a minute, else "2:05" or "1:02:05".

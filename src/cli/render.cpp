@@ -150,15 +150,7 @@ void render(const RenderOptions& options, Console& console, SignalWatcher& signa
       signals.begin([&console] { console.info("stopping ... (again to force)"); });
   Progress progress(console);
   const std::unique_ptr<FrameSink> sink = media::open_output(output_options(options, request));
-  try {
-    report.result = generator.run(request, images, *sink, progress, stop);
-  } catch (...) {
-    report.warnings.insert(report.warnings.end(), progress.warnings().begin(),
-                           progress.warnings().end());
-    throw;
-  }
-  report.warnings.insert(report.warnings.end(), progress.warnings().begin(),
-                         progress.warnings().end());
+  report.result = generator.run(request, images, *sink, progress, stop);
   console.info(summary_line(report));
 }
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "svd/error.h"
+
 namespace svd::pipeline {
 
 Tensor quantise(const Tensor& pixels, bool round) {
@@ -22,8 +24,12 @@ void decode_to_sink(const networks::VideoDecoder& decoder, const Tensor& latents
     const std::int64_t count = std::min(options.chunk, frames - begin);
     const Tensor chunk =
         latents.narrow(0, begin, count).to(options.device) / options.scaling_factor;
-    const Tensor bytes =
-        quantise(decoder.decode(chunk.to(options.dtype), count, between), options.round);
+    const Tensor pixels = decoder.decode(chunk.to(options.dtype), count, between);
+    // A broken number would end as a black frame.
+    if (!pixels.isfinite().all().item<bool>())
+      throw Error(ErrorKind::internal, "the decoded frames hold values that are no numbers",
+                  "the number format may be too small for this model: try --vae-dtype float32");
+    const Tensor bytes = quantise(pixels, options.round);
     for (std::int64_t i = 0; i < count; ++i) {
       between();
       const Tensor frame = bytes[i];

@@ -37,6 +37,8 @@ c10::Device select_cuda(int ordinal) {
     throw Error(ErrorKind::internal,
                 "torch was asked about CUDA before the CUDA module was loaded");
   }
+  // float32 is float32: cuDNN would round convolutions' inputs to 10 bits of mantissa.
+  at::globalContext().setAllowTF32CuDNN(false);
   return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(ordinal));
 }
 

@@ -60,6 +60,13 @@ Checkpoint open_checked(const std::filesystem::path& path) {
               fmt::format("svd-gen inspect {} lists them all", path.string()));
 }
 
+// A broken number would end as a black frame.
+void require_finite(const Tensor& tensor, const char* what) {
+  if (tensor.isfinite().all().item<bool>()) return;
+  throw Error(ErrorKind::internal, fmt::format("{} holds values that are no numbers", what),
+              "the number format may be too small for this model: try --dtype float32");
+}
+
 /// One render: what all its stages share.
 class Run {
  public:
@@ -133,6 +140,8 @@ pipeline::Conditioning Run::condition(const InputImages& images, const Tensor& a
                    at::kDouble)
             .to(at::kFloat)
             .unsqueeze(0);
+    require_finite(conditioning.image_embeds, "the image embedding");
+    require_finite(conditioning.image_latents, "the encoded image");
   });
   return conditioning;
 }
@@ -160,6 +169,7 @@ Tensor Run::sample(const pipeline::Conditioning& conditioning, const Tensor& noi
     };
     latents = sampling::sample_euler(denoiser, start, sigmas, on_step, stop_);
     throw_if_stopped();
+    require_finite(latents, "the sampled clip");
   });
   return latents[0].cpu();  // [F, 4, h, w]
 }

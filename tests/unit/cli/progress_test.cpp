@@ -73,9 +73,8 @@ TEST(Progress, PrintsWarningsAboveTheBar) {
   Screen screen(terminal());
   screen.progress.on_stage_begin(Stage::sample, 2);
   screen.take();
-  screen.progress.on_warning("odd value");
+  screen.console.warning("odd value");
   EXPECT_EQ(screen.take(), "\r\033[Kwarning: odd value\nsampling [....................] 0/2");
-  EXPECT_EQ(screen.progress.warnings(), std::vector<std::string>{"odd value"});
 }
 
 TEST(Progress, ClearsTheBarWhenTheRunFails) {
@@ -129,7 +128,7 @@ TEST(Console, IsSilentButForErrorsWhenQuiet) {
   quiet.quiet = true;
   Screen screen(quiet);
   screen.progress.on_stage_begin(Stage::sample, 2);
-  screen.progress.on_warning("w");
+  screen.console.warning("w");
   screen.progress.on_stage_end(Stage::sample, 1);
   screen.console.info("i");
   screen.console.debug("d");

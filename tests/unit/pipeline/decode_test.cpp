@@ -5,7 +5,10 @@
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <vector>
+
+#include "svd/error.h"
 
 namespace svd::pipeline {
 namespace {
@@ -69,6 +72,16 @@ TEST(DecodeToSink, divides_by_the_scaling_factor) {
   decode_to_sink(
       decoder, latents, {.scaling_factor = 0.2, .chunk = 1}, sink, [](int) {}, [] {});
   EXPECT_EQ(sink.frames[0][0], 191);  // (0.1 / 0.2 + 1) / 2 * 255 = 191.25
+}
+
+TEST(DecodeToSink, refuses_to_write_what_is_no_number) {
+  const Tensor latents = at::tensor({std::nan("")}).view({1, 1, 1, 1}).expand({1, 4, 1, 1});
+  RecordingDecoder decoder;
+  RecordingSink sink;
+  EXPECT_THROW(decode_to_sink(
+                   decoder, latents, {.chunk = 1}, sink, [](int) {}, [] {}),
+               Error);
+  EXPECT_TRUE(sink.frames.empty());
 }
 
 }  // namespace
