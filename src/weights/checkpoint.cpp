@@ -234,6 +234,7 @@ std::vector<std::string> Checkpoint::mismatches(Part part,
   const std::string where =
       state_->layout == Layout::single_file ? "" : std::string(to_string(part)) + ": ";
   std::vector<std::string> lines;
+  lines.reserve(missing.size() + wrong.size());
   for (const auto& [name, what] : missing) {
     lines.push_back(fmt::format("missing: {}{} {}", where, name, what));
   }
@@ -261,10 +262,10 @@ at::Tensor Checkpoint::read(Part part, const std::string& name, at::ScalarType d
       (entry->transform != Transform::same && rank == 0)) {
     fail("has shape " + shape_text(stored->info->shape));
   }
-  const at::Tensor source = apply(entry->transform, file.tensor(*stored->info));
+  at::Tensor source = apply(entry->transform, file.tensor(*stored->info));
   if (source.scalar_type() == dtype && source.is_contiguous()) return source;
-  const at::Tensor converted = source.to(at::TensorOptions().dtype(dtype), /*non_blocking=*/false,
-                                         /*copy=*/true, at::MemoryFormat::Contiguous);
+  at::Tensor converted = source.to(at::TensorOptions().dtype(dtype), /*non_blocking=*/false,
+                                   /*copy=*/true, at::MemoryFormat::Contiguous);
   file.release(*stored->info);
   return converted;
 }

@@ -74,7 +74,7 @@ template <std::size_t N>
 std::vector<std::string> block_types(const JsonObject& object, const char* key, std::size_t levels,
                                      const char* const (&known)[N],
                                      std::vector<std::string> fallback) {
-  const auto types = object.has(key) ? object.strings(key, levels, levels) : std::move(fallback);
+  auto types = object.has(key) ? object.strings(key, levels, levels) : std::move(fallback);
   if (types.size() != levels) object.fail(key, fmt::format("a list of {} strings", levels));
   for (const std::string& type : types) {
     if (std::find(std::begin(known), std::end(known), type) == std::end(known)) {

@@ -107,13 +107,13 @@ std::vector<std::shared_ptr<SafetensorsFile>> open_part_files(const PartFiles& f
     }
   }
   if (found == map.size()) return opened;
-  for (const auto& [name, file] : map) {
-    const auto holds = [&](const auto& shard) {
-      return shard->path().filename() == file && shard->find(name) != nullptr;
+  for (const auto& entry : map) {
+    const auto holds = [&entry](const auto& shard) {
+      return shard->path().filename() == entry.second && shard->find(entry.first) != nullptr;
     };
     if (std::none_of(opened.begin(), opened.end(), holds)) {
       throw Error(ErrorKind::model, fmt::format("{}: tensor {} is not in {}", files.index.string(),
-                                                printable(name), file));
+                                                printable(entry.first), entry.second));
     }
   }
   return opened;

@@ -64,6 +64,7 @@ bool looks_like_path(const std::string& text) {
 [[noreturn]] void refuse_unknown_name(const std::string& text,
                                       const std::vector<Manifest>& manifests) {
   std::vector<std::string> names;
+  names.reserve(manifests.size());
   for (const Manifest& manifest : manifests) names.push_back(manifest.name);
   std::string normal = lower(text);
   std::replace(normal.begin(), normal.end(), '_', '-');
@@ -173,7 +174,7 @@ class Search {
 };
 
 fs::path hub_cache() {
-  if (const fs::path hub = folder_from("HF_HUB_CACHE"); !hub.empty()) return hub;
+  if (fs::path hub = folder_from("HF_HUB_CACHE"); !hub.empty()) return hub;
   if (const fs::path home = folder_from("HF_HOME"); !home.empty()) return home / "hub";
   if (const fs::path cache = folder_from("XDG_CACHE_HOME"); !cache.empty()) {
     return cache / "huggingface" / "hub";

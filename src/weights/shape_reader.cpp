@@ -25,7 +25,7 @@ int ShapeReader::size(const std::string& name, std::size_t rank, std::size_t dim
 
 int ShapeReader::count(const std::string& before, const std::string& after) const {
   int n = 0;
-  while (has(before + std::to_string(n) + after)) ++n;
+  while (has(fmt::format("{}{}{}", before, n, after))) ++n;
   return n;
 }
 

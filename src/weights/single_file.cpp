@@ -107,6 +107,29 @@ int heads_of(const SafetensorsFile& file, const Sidecar& sidecar, int channels, 
                           sidecar.path.string(), key));
 }
 
+/// A level that begins with the published input block `input`. Levels without attention take depth
+/// and width of the context from the middle, which always has it.
+void append_level(const SafetensorsFile& file, const Sidecar& sidecar, const std::string& input,
+                  UNetConfig& config) {
+  const ShapeReader unet(file, std::string(kUNetPrefix));
+  const bool attention = unet.has(input + "1.norm.weight");
+  const std::string layers =
+      attention ? input + "1.transformer_blocks." : "middle_block.1.transformer_blocks.";
+  const int channels = unet.size(input + "0.in_layers.2.weight", 4, 0);
+  config.block_out_channels.push_back(channels);
+  config.layers_per_block.push_back(0);
+  config.down_block_types.emplace_back(attention ? "CrossAttnDownBlockSpatioTemporal"
+                                                 : "DownBlockSpatioTemporal");
+  config.up_block_types.insert(config.up_block_types.begin(), attention
+                                                                  ? "CrossAttnUpBlockSpatioTemporal"
+                                                                  : "UpBlockSpatioTemporal");
+  config.transformer_layers_per_block.push_back(unet.count(layers, ".attn2.to_k.weight"));
+  config.cross_attention_dim.push_back(unet.size(layers + "0.attn2.to_k.weight", 2, 1));
+  config.num_attention_heads.push_back(
+      heads_of(file, sidecar, channels, sidecar.num_head_channels.value_or(kPublishedHeadChannels),
+               "num_head_channels", "UNet"));
+}
+
 UNetConfig infer_unet(const SafetensorsFile& file, const Sidecar& sidecar) {
   const ShapeReader unet(file, std::string(kUNetPrefix));
   UNetConfig config;
@@ -114,13 +137,9 @@ UNetConfig infer_unet(const SafetensorsFile& file, const Sidecar& sidecar) {
   config.out_channels = unet.size("out.2.weight", 4, 0);
   config.projection_class_embeddings_input_dim = unet.size("label_emb.0.0.weight", 2, 1);
   config.addition_time_embed_dim = config.projection_class_embeddings_input_dim / 3;
-
-  // Levels without attention take depth and width from the middle, which always has it.
-  const std::string middle = "middle_block.1.transformer_blocks.";
-  const int middle_depth = unet.count(middle, ".attn2.to_k.weight");
-  const int middle_width = unet.size(middle + "0.attn2.to_k.weight", 2, 1);
   config.block_out_channels.clear();
   config.down_block_types.clear();
+  config.up_block_types.clear();
   config.layers_per_block.clear();
   config.cross_attention_dim.clear();
   config.transformer_layers_per_block.clear();
@@ -133,32 +152,9 @@ UNetConfig infer_unet(const SafetensorsFile& file, const Sidecar& sidecar) {
       continue;
     }
     if (!unet.has(input + "0.in_layers.2.weight")) break;
-    const int channels = unet.size(input + "0.in_layers.2.weight", 4, 0);
-    const bool attention = unet.has(input + "1.norm.weight");
-    if (!new_level) {
-      ++config.layers_per_block.back();
-      continue;
-    }
+    if (new_level) append_level(file, sidecar, input, config);
     new_level = false;
-    const std::string layers = input + "1.transformer_blocks.";
-    config.block_out_channels.push_back(channels);
-    config.layers_per_block.push_back(1);
-    config.down_block_types.push_back(attention ? "CrossAttnDownBlockSpatioTemporal"
-                                                : "DownBlockSpatioTemporal");
-    config.transformer_layers_per_block.push_back(
-        attention ? unet.count(layers, ".attn2.to_k.weight") : middle_depth);
-    config.cross_attention_dim.push_back(attention ? unet.size(layers + "0.attn2.to_k.weight", 2, 1)
-                                                   : middle_width);
-    config.num_attention_heads.push_back(heads_of(
-        file, sidecar, channels, sidecar.num_head_channels.value_or(kPublishedHeadChannels),
-        "num_head_channels", "UNet"));
-  }
-  config.up_block_types.clear();
-  for (auto type = config.down_block_types.rbegin(); type != config.down_block_types.rend();
-       ++type) {
-    config.up_block_types.push_back(*type == "DownBlockSpatioTemporal"
-                                        ? "UpBlockSpatioTemporal"
-                                        : "CrossAttnUpBlockSpatioTemporal");
+    ++config.layers_per_block.back();
   }
   return config;
 }
