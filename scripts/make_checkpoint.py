@@ -115,9 +115,7 @@ def main():
     dtype = {"f32": torch.float32, "f16": torch.float16}[args.dtype]
     full = args.size == "full"
     model = (full_model if full else tiny_model)(args.frames)
-    # As in the small models, a smaller last layer keeps frames between black and white.
-    make = common.Weights(args.seed, dtype=dtype, scales={"vae.decoder.conv_out.": 0.5,
-                                                          "plain_vae.decoder.conv_out.": 0.5})
+    make = common.Weights(args.seed, dtype=dtype, scales=common.FRAME_SCALES)
     variant = "_image_decoder" if args.image_decoder else ""
     if args.layout in ("single", "both"):
         name = f"{'svd' if args.frames == 14 else 'svd_xt'}{variant}.safetensors"

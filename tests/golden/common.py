@@ -78,6 +78,10 @@ GOLDEN_CONFIG = model_config((32, 32, 32, 64), (32, 64, 32, 32), layers=1, head_
                              clip_layers=2, clip_heads=2)
 
 
+# A smaller last layer keeps most values of a frame between black and white.
+FRAME_SCALES = {"vae.decoder.conv_out.": 0.5, "plain_vae.decoder.conv_out.": 0.5}
+
+
 def image_decoder_config(vae):
     """The frame-wise decoder's configuration (AutoencoderKL) for the same encoder."""
     return {**vae, "_class_name": "AutoencoderKL", "act_fn": "silu", "norm_num_groups": 32,

@@ -42,7 +42,7 @@ CASES = {
     "conditioning": ("temporal", "scene_128x64", {"size": "64x64", "condition_fps": 24, "motion_bucket_id": 12,
                                                   "noise_aug_strength": 0.3, "seed": 5}),
     "no-augmentation": ("temporal", "scene_128x64", {"size": "64x64", "noise_aug_strength": 0.0, "seed": 6}),
-    "strong-guidance": ("temporal", "scene_128x64", {"size": "64x64", "min_guidance": 2.0, "max_guidance": 6.0}),
+    "strong-guidance": ("temporal", "scene_128x64", {"size": "64x64", "min_guidance": 2.0, "max_guidance": 4.0}),
     "no-guidance": ("temporal", "scene_128x64", {"size": "64x64", "max_guidance": 1.0}),
     "one-step": ("temporal", "scene_128x64", {"size": "64x64", "steps": 1}),
     "one-frame": ("temporal", "scene_128x64", {"size": "64x64", "frames": 1}),
