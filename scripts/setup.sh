@@ -37,6 +37,7 @@ libgtest-dev header:gtest/gtest.h
 libgmock-dev header:gmock/gmock.h
 ffmpeg cmd:ffprobe
 bats cmd:bats
+curl cmd:curl
 python3 cmd:python3
 ccache cmd:ccache ?
 END
