@@ -1,7 +1,7 @@
 # svd-gen for machines without a GPU:
 #
 #   docker build -t svd-gen .
-#   docker run --rm -v "$PWD:/work" svd-gen --image /work/cat.png --model tiny -o /work/cat.mp4
+#   docker run --rm -v "$PWD:/data" svd-gen --image /data/cat.png --model tiny -o /data/cat.mp4
 #
 # Real weights are mounted: -v /path/to/models:/models -e SVD_GEN_MODELS=/models
 FROM debian:12 AS build
@@ -23,5 +23,5 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/svd-gen /opt/svd-gen
 ENV PATH=/opt/svd-gen/bin:$PATH
-WORKDIR /work
+WORKDIR /data
 ENTRYPOINT ["svd-gen"]
