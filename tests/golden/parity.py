@@ -74,7 +74,9 @@ def models(args):
 def oracle(profile, out, paths, image, parameters, generative_models):
     """The published implementation's render, made once for these parameters."""
     note = out / "parameters.json"
-    said = json.dumps({**parameters, "image": str(image), "paths": {k: str(v) for k, v in paths.items()}})
+    made = {str(path): path.stat().st_mtime for place in paths.values()
+            for path in ([place] if place.is_file() else sorted(place.rglob("*.safetensors")))}
+    said = json.dumps({**parameters, "image": str(image), "made": made})
     if note.exists() and note.read_text() == said:
         return
     args, source = SimpleNamespace(**parameters), common.read_image(image)
