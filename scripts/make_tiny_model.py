@@ -21,7 +21,8 @@ import common  # noqa: E402
 CONFIG = common.model_config((32, 32, 32, 32), (32, 32, 32, 64), layers=1, head_channels=16, embed=32, clip_width=32,
                              clip_layers=2, clip_heads=2)
 DEFAULTS = {"frames": 14, "steps": 10, "min_guidance": 1.0, "max_guidance": 1.5, "width": 256, "height": 128}
-SIGNALS = 8  # the first channels carry four signals and their negatives, so that SiLU passes them: silu(a) - silu(-a) = a
+# The first channels carry four signals and their negatives, so that SiLU passes them: silu(a) - silu(-a) = a.
+SIGNALS = 8
 MOTION = 0.15  # share of the random layers in what the UNet answers
 QUIET = 0.05  # residual branches that should change little
 QUIET_PLACES = (".conv2.", ".to_out.0.")

@@ -133,8 +133,9 @@ def make_unet():
     outputs = {"diffusers": [], "reference": []}
     for time in c_noise:
         outputs["diffusers"].append(pipe.unet(sample, time, embeds, ids, return_dict=False)[0])
-        flat = unet(sample.flatten(0, 1), timesteps=time.repeat(2 * frames), context=embeds.repeat_interleave(frames, 0),
-                    y=vector, num_video_frames=frames, image_only_indicator=torch.zeros(2, frames))
+        flat = unet(sample.flatten(0, 1), timesteps=time.repeat(2 * frames),
+                    context=embeds.repeat_interleave(frames, 0), y=vector, num_video_frames=frames,
+                    image_only_indicator=torch.zeros(2, frames))
         outputs["reference"].append(flat.unflatten(0, (2, frames)))
     save("unet", sample=sample, c_noise=c_noise, embeds=embeds, added_time_ids=ids,
          output_diffusers=torch.stack(outputs["diffusers"]), output_reference=torch.stack(outputs["reference"]))

@@ -27,8 +27,8 @@ def weights():
 def text_shapes(embed):
     """What Stability's files keep of the text tower and nobody reads."""
     return {"positional_embedding": (TEXT_TOKENS, TEXT_WIDTH), "text_projection": (TEXT_WIDTH, embed),
-            "logit_scale": (), "token_embedding.weight": (TEXT_VOCABULARY, TEXT_WIDTH), "ln_final.weight": (TEXT_WIDTH,),
-            "ln_final.bias": (TEXT_WIDTH,)}
+            "logit_scale": (), "token_embedding.weight": (TEXT_VOCABULARY, TEXT_WIDTH),
+            "ln_final.weight": (TEXT_WIDTH,), "ln_final.bias": (TEXT_WIDTH,)}
 
 
 def plain_vae_shapes(config):

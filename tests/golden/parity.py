@@ -95,9 +95,10 @@ def svd_gen(args, profile, out, model, image, parameters):
     out.mkdir(parents=True, exist_ok=True)
     for old in (out / "frames").glob("*.png"):
         old.unlink()
-    command = [str(args.svd_gen), "--image", str(image), "--model", str(model), "--profile", profile, "--fit", "stretch",
-               "--dtype", "float32", "--device", "cpu", "--threads", str(args.threads), "--fps", "7", "--overwrite",
-               "-q", "--save-latents", str(out / "latents.safetensors"), "-o", f"{out / 'frames'}/"]
+    command = [str(args.svd_gen), "--image", str(image), "--model", str(model), "--profile", profile,
+               "--fit", "stretch", "--dtype", "float32", "--device", "cpu", "--threads", str(args.threads),
+               "--fps", "7", "--overwrite", "-q", "--save-latents", str(out / "latents.safetensors"),
+               "-o", f"{out / 'frames'}/"]
     for name, value in parameters.items():
         command += [f"--{name.replace('_', '-')}", str(value)]
     result = subprocess.run(command, capture_output=True, text=True)

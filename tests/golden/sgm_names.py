@@ -16,8 +16,8 @@ VAE_ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "t
 CLIP_FIXED = {"vision_model.embeddings.patch_embedding.weight": "conv1.weight",
               "vision_model.embeddings.class_embedding": "class_embedding",
               "vision_model.embeddings.position_embedding.weight": "positional_embedding"}
-CLIP_LAYER = {"layer_norm1": "ln_1", "layer_norm2": "ln_2", "self_attn.out_proj": "attn.out_proj", "mlp.fc1": "mlp.c_fc",
-              "mlp.fc2": "mlp.c_proj"}
+CLIP_LAYER = {"layer_norm1": "ln_1", "layer_norm2": "ln_2", "self_attn.out_proj": "attn.out_proj",
+              "mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj"}
 
 UNET = "model.diffusion_model."
 CLIP = "conditioner.embedders.0.open_clip.model."
