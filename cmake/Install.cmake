@@ -1,6 +1,6 @@
 # `cmake --install` gives a folder that works wherever it is moved:
 #
-#   bin/svd-gen        include/svd/        share/svd-gen/{models,configs}
+#   bin/svd-gen        include/svd/        share/svd-gen/{models,scripts}
 #   lib/svd-gen/libsvd_cuda.so                        the CUDA module, if built
 #   lib/svd-gen/torch/lib, lib/svd-gen/nvidia/*/lib   libtorch and what it needs, laid out as in the
 #                                                     wheel, whose libraries find each other by that
@@ -12,11 +12,11 @@ endif()
 
 install(TARGETS svd-gen RUNTIME DESTINATION bin)
 install(DIRECTORY include/svd DESTINATION include)
-foreach(_folder models configs)
-  if(EXISTS ${PROJECT_SOURCE_DIR}/${_folder})
-    install(DIRECTORY ${_folder} DESTINATION share/svd-gen)
-  endif()
-endforeach()
+# Not what scripts/download_model.sh may have put beside them.
+file(GLOB _manifests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/models/*.json)
+install(FILES ${_manifests} DESTINATION share/svd-gen/models)
+install(DIRECTORY models/tiny-svd DESTINATION share/svd-gen/models)
+install(PROGRAMS scripts/download_model.sh DESTINATION share/svd-gen/scripts)
 install(FILES LICENSE DESTINATION share/doc/svd-gen)
 
 set(_torch_roots ${SVD_TORCH_ROOT}/lib/libtorch_cpu.so)

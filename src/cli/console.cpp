@@ -59,6 +59,8 @@ void Console::warning(const std::string& text) {
   if (!options_.quiet) write_line(coloured(kYellow, "warning:") + " " + text);
 }
 
+void Console::always(const std::string& text) { write_line(text); }
+
 void Console::error(const std::string& message, const std::string& hint) {
   write_line(coloured(kRed, "error:") + " " + message);
   if (!hint.empty()) write_line("hint: " + hint);

@@ -32,6 +32,7 @@ class Console {
   void debug(const std::string& text);    ///< with --verbose
   void info(const std::string& text);     ///< unless --quiet
   void warning(const std::string& text);  ///< unless --quiet
+  void always(const std::string& text);   ///< with --quiet too
   void error(const std::string& message, const std::string& hint);
 
   /// Replaces the status line, cut to the terminal's width. Nothing where lines cannot be redrawn.

@@ -61,24 +61,36 @@ void check_paths(const RenderOptions& options) {
       throw Error(ErrorKind::usage,
                   fmt::format("{} {} would be overwritten by --output {}", flag, *file, output));
   }
+  const auto& save = options.request.save_latents;
   const auto& init = options.request.init_latents;
+  for (const auto& [flag, file] :
+       {std::pair("--image", std::optional(options.image)), std::pair("--init-latents", init),
+        std::pair("--model", options.model)}) {
+    if (save && file && resolved(*save) == resolved(*file))
+      throw Error(ErrorKind::usage,
+                  fmt::format("--save-latents {} would overwrite {}", *save, flag));
+  }
   std::error_code ignored;
   if (init && !fs::is_regular_file(*init, ignored))
     throw Error(ErrorKind::usage, fmt::format("--init-latents {}: there is no such file", *init));
 }
 
-void check_outputs(const RenderOptions& options) {
-  media::output_format(options.output);
-  check_paths(options);
-  media::check_output(options.output, options.overwrite);
-  if (options.request.save_latents)
-    media::check_output(*options.request.save_latents, options.overwrite);
-}
-
-Image read_picture(const RenderOptions& options, Console& console) {
+void check_usage(const RenderOptions& options) {
+  validate(options.request);
   if (options.image == "-" && isatty(STDIN_FILENO))
     throw Error(ErrorKind::usage, "--image - reads standard input, which is a terminal",
                 "svd-gen --image - < cat.png");
+  media::output_format(options.output);
+  check_paths(options);
+}
+
+void check_outputs(const RenderOptions& options) {
+  media::check_output(options.output, options.overwrite);
+  if (options.request.save_latents)
+    media::check_output_file(*options.request.save_latents, options.overwrite);
+}
+
+Image read_picture(const RenderOptions& options, Console& console) {
   console.info(fmt::format("picture: {}", options.image == "-" ? "standard input" : options.image));
   return media::read_image(options.image);
 }
@@ -131,7 +143,7 @@ void render(const RenderOptions& options, Console& console, SignalWatcher& signa
   report.image = options.image;
   report.output = options.output;
   report.dry_run = options.dry_run;
-  validate(options.request);
+  check_usage(options);
   check_outputs(options);
   Image picture = read_picture(options, console);
   report.image_width = picture.width;
@@ -142,6 +154,8 @@ void render(const RenderOptions& options, Console& console, SignalWatcher& signa
     for (const std::string& line : plan_lines(report)) console.info(line);
     return;
   }
+  if (console.options().quiet && !options.request.seed)
+    console.always(fmt::format("seed {}", request.seed));  // or the clip could not be made again
   console.info(clip_line(request));
   const InputImages images = media::fit_image(picture, request.width, request.height, request.fit);
   picture = {};

@@ -38,8 +38,9 @@ int run_render(const CommandLine& line, Console& console) {
   if (line.messages.json) print_json(to_json(report));
   const int signal = signals->received();
   signals.reset();
+  if (!report.failure) return 0;  // a signal that came too late to stop anything
   if (signal != 0) die_of(signal);
-  return report.failure ? report.failure->exit_code : 0;
+  return report.failure->exit_code;
 }
 
 /// A failure of anything but a render.

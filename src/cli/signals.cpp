@@ -21,7 +21,7 @@ void die_of(int signal) {
 
 SignalWatcher::SignalWatcher() {
   sigemptyset(&watched_);
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction action {};
     sigaction(signal, nullptr, &action);
     if (action.sa_handler != SIG_IGN) sigaddset(&watched_, signal);

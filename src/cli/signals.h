@@ -8,7 +8,7 @@
 
 namespace svd::cli {
 
-/// Turns SIGINT and SIGTERM into a stop request. Construct it before any other thread exists: the
+/// Turns SIGINT, SIGTERM and SIGHUP into a stop request. Construct it before any other thread exists: the
 /// signals are blocked for the whole process and awaited in one thread. Until `begin` they act at
 /// once, as there is nothing to clean up; from then on the first asks to stop and the second acts.
 /// A signal that was ignored at the start stays ignored.

@@ -18,7 +18,6 @@ struct OutputOptions {
   double fps = 0;
   int frames = 0;  ///< exactly so many frames must arrive
   bool overwrite = false;
-  int threads = 0;  ///< encoder threads, 0: the encoder's choice
 };
 
 /// The format of `path`. Throws Error{usage} for an unknown extension, naming the known ones.
@@ -29,6 +28,9 @@ OutputFormat output_format(const std::filesystem::path& path);
 /// folder that holds nothing but frames is replaced. A pattern is taken as soon as any number of it
 /// exists. Other names (not videos) are checked as files. Throws Error{output}.
 void check_output(const std::filesystem::path& path, bool overwrite);
+
+/// The same for a single file of any name.
+void check_output_file(const std::filesystem::path& path, bool overwrite);
 
 /// Opens the sink for `options.path`. MP4: H.264, yuv420p, BT.709 limited range in all four tags,
 /// faststart, exact frame count and rate. PNG: 8-bit RGB, numbered from 0. Rates that are a rounded

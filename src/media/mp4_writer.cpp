@@ -98,7 +98,7 @@ void Mp4Sink::open_encoder() {
   encoder_->pix_fmt = AV_PIX_FMT_YUV420P;
   encoder_->time_base = av_inv_q(rate_);
   encoder_->framerate = rate_;
-  encoder_->thread_count = options_.threads;
+  encoder_->thread_count = 1;  // the bytes depend on it
   encoder_->color_primaries = AVCOL_PRI_BT709;
   encoder_->color_trc = AVCOL_TRC_BT709;
   encoder_->colorspace = AVCOL_SPC_BT709;

@@ -191,4 +191,10 @@ void check_output(const fs::path& path, bool overwrite) {
     check_file(path, overwrite);
 }
 
+void check_output_file(const fs::path& path, bool overwrite) {
+  check_parent(path);
+  if (!path.has_filename()) refuse(path.string() + " is a folder, expected a file");
+  check_file(path, overwrite);
+}
+
 }  // namespace svd::media

@@ -2,7 +2,7 @@
 
 #include <dlfcn.h>
 #include <link.h>
-#include <torch/headeronly/version.h>
+#include <torch/version.h>
 
 #include <cstdlib>
 #include <cstring>

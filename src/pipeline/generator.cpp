@@ -67,6 +67,16 @@ void require_finite(const Tensor& tensor, const char* what) {
               "the number format may be too small for this model: try --dtype float32");
 }
 
+void check_images(const InputImages& images, const Request& request) {
+  for (const Image* image : {&images.region, &images.fitted}) {
+    if (image->width < 1 || image->height < 1 ||
+        image->rgb.size() != std::size_t(image->width) * std::size_t(image->height) * 3)
+      throw Error(ErrorKind::usage, "an input image does not hold height * width * 3 bytes");
+  }
+  if (images.fitted.width != request.width || images.fitted.height != request.height)
+    throw Error(ErrorKind::usage, "the fitted image does not have the size of the request");
+}
+
 /// One render: what all its stages share.
 class Run {
  public:
@@ -143,6 +153,9 @@ pipeline::Conditioning Run::condition(const InputImages& images, const Tensor& a
     require_finite(conditioning.image_embeds, "the image embedding");
     require_finite(conditioning.image_latents, "the encoded image");
   });
+  pipeline::unload_weights(clip, checkpoint_, Part::image_encoder);
+  pipeline::unload_weights(vae, checkpoint_, Part::vae);
+  pipeline::empty_cache(device_);
   return conditioning;
 }
 
@@ -171,6 +184,8 @@ Tensor Run::sample(const pipeline::Conditioning& conditioning, const Tensor& noi
     throw_if_stopped();
     require_finite(latents, "the sampled clip");
   });
+  pipeline::unload_weights(unet, checkpoint_, Part::unet);
+  pipeline::empty_cache(device_);
   return latents[0].cpu();  // [F, 4, h, w]
 }
 
@@ -239,6 +254,7 @@ Result Generator::run(const Request& request, const InputImages& images, FrameSi
   result.model = state_->summary.name;
   const auto start = std::chrono::steady_clock::now();
   pipeline::translate_torch_errors([&] {
+    check_images(images, request);
     const c10::InferenceMode no_gradients;
     at::set_num_threads(request.threads);
     const ModelConfig& config = state_->checkpoint.config();

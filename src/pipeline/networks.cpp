@@ -54,12 +54,19 @@ void load_weights(nn::Module& network, const weights::Checkpoint& checkpoint, we
                   const std::function<void()>& between) {
   for (const nn::Parameter& parameter : network.parameters()) {
     between();
-    at::Tensor tensor = checkpoint.read(part, parameter.name, dtype);
-    TORCH_CHECK(tensor.sizes() == parameter.shape, parameter.name, ": expected shape ",
-                at::IntArrayRef(parameter.shape), ", got ", tensor.sizes());
-    if (parameter.kernel) tensor = channels_last_kernel(tensor);
-    *parameter.tensor = tensor.to(device);
+    const at::Tensor stored = checkpoint.read(part, parameter.name, dtype);
+    TORCH_CHECK(stored.sizes() == parameter.shape, parameter.name, ": expected shape ",
+                at::IntArrayRef(parameter.shape), ", got ", stored.sizes());
+    *parameter.tensor = (parameter.kernel ? channels_last_kernel(stored) : stored).to(device);
+    if (!parameter.tensor->is_alias_of(stored)) checkpoint.release(part, parameter.name);
   }
+}
+
+void unload_weights(nn::Module& network, const weights::Checkpoint& checkpoint,
+                    weights::Part part) {
+  network.release();
+  for (const nn::Parameter& parameter : network.parameters())
+    checkpoint.release(part, parameter.name);
 }
 
 }  // namespace svd::pipeline

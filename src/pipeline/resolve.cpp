@@ -8,6 +8,7 @@
 #include <random>
 #include <thread>
 
+#include "pipeline/cuda_module.h"
 #include "pipeline/device.h"
 #include "pipeline/profile.h"
 #include "svd/error.h"
@@ -84,6 +85,7 @@ std::uint64_t random_seed() { return std::random_device{}(); }
 
 Request resolve_request(const RequestOptions& options, const ModelConfig& model, int source_width,
                         int source_height, std::vector<std::string>& warnings) {
+  validate(options);
   Request request;
   request.profile = options.profile.value_or(Profile::reference);
   resolve_sampling(options, model.defaults, request);
@@ -107,7 +109,10 @@ Request resolve_request(const RequestOptions& options, const ModelConfig& model,
   warn_about_untrained_values(request, model, warnings);
   if (request.init_latents) read_init_latents(*request.init_latents, request, model);
 
-  const c10::Device device = select_device(options.device.value_or("auto"));
+  std::string why_no_gpu;
+  const c10::Device device = select_device(options.device.value_or("auto"), &why_no_gpu);
+  const bool card_is_there = !why_no_gpu.empty() && query_driver().problem.empty();
+  if (card_is_there) warnings.push_back("running on the CPU: " + why_no_gpu);
   request.device = device.str();
   request.dtype = resolve_dtype(options.dtype.value_or(Dtype::automatic), device);
   const Dtype vae_dtype = options.vae_dtype.value_or(Dtype::automatic);
@@ -119,7 +124,8 @@ Request resolve_request(const RequestOptions& options, const ModelConfig& model,
 
 at::Tensor read_init_latents(const std::string& path, const Request& request,
                              const ModelConfig& model) {
-  if (!std::filesystem::exists(path))
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored))
     throw Error(ErrorKind::usage, fmt::format("--init-latents {}: no such file", path));
   const auto file = weights::SafetensorsFile::open(path);
   const weights::TensorInfo* info = file->find("latents");
@@ -132,7 +138,11 @@ at::Tensor read_init_latents(const std::string& path, const Request& request,
     throw Error(ErrorKind::usage,
                 fmt::format("--init-latents {}: 'latents' has shape [{}], this request needs [{}]",
                             path, fmt::join(info->shape, ", "), fmt::join(shape, ", ")));
-  return file->tensor(*info).to(at::kFloat).unsqueeze(0);
+  const at::Tensor latents = file->tensor(*info).to(at::kFloat).unsqueeze(0);
+  if (!latents.isfinite().all().item<bool>())
+    throw Error(ErrorKind::usage,
+                fmt::format("--init-latents {}: 'latents' holds values that are no numbers", path));
+  return latents;
 }
 
 }  // namespace svd::pipeline

@@ -270,4 +270,10 @@ at::Tensor Checkpoint::read(Part part, const std::string& name, at::ScalarType d
   return converted;
 }
 
+void Checkpoint::release(Part part, const std::string& name) const {
+  const std::optional<KeyEntry> entry = state_->entry(part, name);
+  const Stored* stored = entry ? state_->stored(part, entry->published) : nullptr;
+  if (stored != nullptr) stored->file->release(*stored->info);
+}
+
 }  // namespace svd::weights

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <set>
+#include <string_view>
 #include <system_error>
 
 #include "base/json.h"
@@ -188,18 +189,39 @@ fs::path comfyui_in_home() {
   return home.empty() ? home : home / "ComfyUI";
 }
 
+std::string shell_quoted(const std::string& text) {
+  const auto plain = [](unsigned char c) {
+    return std::isalnum(c) ||
+           std::string_view("/._-+").find(static_cast<char>(c)) != std::string_view::npos;
+  };
+  if (std::all_of(text.begin(), text.end(), plain)) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+// As it can be typed in the current folder; it lies beside the manifests' folder, installed or not.
+std::string download_script(const fs::path& manifests) {
+  const fs::path script = manifests.parent_path() / "scripts" / "download_model.sh";
+  std::error_code code;
+  const fs::path near = fs::proximate(script, code);
+  return shell_quoted(code || *near.begin() == ".." ? script.string() : near.string());
+}
+
 }  // namespace
 
 FoundModel find_model(const std::string& name_or_path, const std::optional<fs::path>& models_dir) {
   if (name_or_path.empty()) throw Error(ErrorKind::model, "the name of the model is empty");
-  if (is_there(name_or_path)) return {name_or_path, name_or_path, ""};
-  if (looks_like_path(name_or_path)) refuse_missing_path(name_or_path);
   const fs::path bundled = bundled_models_folder();
   const std::vector<Manifest> manifests = read_manifests(bundled);
   const auto manifest =
       std::find_if(manifests.begin(), manifests.end(),
                    [&](const Manifest& known) { return known.name == name_or_path; });
-  if (manifest == manifests.end()) refuse_unknown_name(name_or_path, manifests);
+  if (manifest == manifests.end()) {
+    if (is_there(name_or_path)) return {name_or_path, name_or_path, ""};
+    if (looks_like_path(name_or_path)) refuse_missing_path(name_or_path);
+    refuse_unknown_name(name_or_path, manifests);
+  }
 
   Search search(*manifest);
   if (search.try_root(models_dir.value_or(fs::path())) ||
@@ -208,21 +230,13 @@ FoundModel find_model(const std::string& name_or_path, const std::optional<fs::p
       search.try_comfyui(folder_from("COMFYUI_PATH")) || search.try_comfyui(comfyui_in_home())) {
     return {manifest->name, search.found(), manifest->notice};
   }
-  std::string fetch = "scripts/download_model.sh " + manifest->name;
-  if (models_dir) fetch += fmt::format(" --dir '{}'", models_dir->string());
+  std::string fetch = download_script(bundled) + " " + manifest->name;
+  if (models_dir) fetch += " --dir " + shell_quoted(models_dir->string());
   throw Error(ErrorKind::model,
               fmt::format("model {} is not on this machine; looked in {}", manifest->name,
                           fmt::join(search.places(), ", ")),
               manifest->repository.empty() ? "it comes with svd-gen: install svd-gen again"
                                            : "fetch it with: " + fetch);
-}
-
-std::vector<std::string> known_models() {
-  std::vector<std::string> names;
-  for (const Manifest& manifest : read_manifests(bundled_models_folder())) {
-    names.push_back(manifest.name);
-  }
-  return names;
 }
 
 }  // namespace svd::weights

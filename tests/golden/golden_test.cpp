@@ -52,6 +52,12 @@ class CollectingSink : public FrameSink {
   int frames_ = 0;
 };
 
+ModelOptions model_named(const std::string& path) {
+  ModelOptions options;
+  options.model = path;
+  return options;
+}
+
 RequestOptions options_of(const nlohmann::json& test) {
   RequestOptions options;
   options.frames = test.at("frames").get<int>();
@@ -87,7 +93,7 @@ void expect_same_video(const nlohmann::json& test, Profile profile, const char* 
   options.profile = profile;
   options.save_latents = latents_path;
 
-  Generator generator({.model = model_of(test, profile)});
+  Generator generator(model_named(model_of(test, profile)));
   const Image picture = media::read_image(golden("data/" + test.at("image").get<std::string>()));
   const Request request = generator.resolve(options, picture.width, picture.height);
   const InputImages images = media::fit_image(picture, request.width, request.height, request.fit);
@@ -120,7 +126,7 @@ TEST(GoldenVideo, both_profiles_match_the_implementation_they_are_named_after) {
 
 TEST(GoldenVideo, a_seed_gives_the_same_bits_twice_and_another_seed_others) {
   const Image picture = media::read_image(golden("data/images/scene_128x64.png"));
-  Generator generator({.model = golden("model")});
+  Generator generator(model_named(golden("model")));
   const auto render = [&](std::uint64_t seed) {
     RequestOptions options;
     options.width = options.height = 64;

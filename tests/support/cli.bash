@@ -1,4 +1,4 @@
-# Helpers of the cases in tests/cli. SVD_GEN is the binary; every case runs in a folder of its own.
+# Shared by the cases in tests/cli. SVD_GEN is the binary; every case runs in a folder of its own.
 bats_require_minimum_version 1.5.0
 
 : "${SVD_GEN:?set SVD_GEN to the svd-gen binary}"

@@ -179,7 +179,9 @@ TEST_F(ModelSearchTest, IncompleteFoldersAreNamedAndPassedOver) {
 }
 
 TEST(Manifests, AreThoseOfTheIssue) {
-  EXPECT_THAT(known_models(), ElementsAre("svd", "svd-xt", "svd-xt-1.1", "tiny"));
+  std::vector<std::string> names;
+  for (const Manifest& manifest : read_manifests(SVD_MODELS_DIR)) names.push_back(manifest.name);
+  EXPECT_THAT(names, ElementsAre("svd", "svd-xt", "svd-xt-1.1", "tiny"));
   EXPECT_TRUE(fs::equivalent(bundled_models_folder(), SVD_MODELS_DIR));
   for (const Manifest& manifest : read_manifests(SVD_MODELS_DIR)) {
     EXPECT_EQ(manifest.frames, manifest.name == "svd" || manifest.name == "tiny" ? 14 : 25);
