@@ -65,7 +65,8 @@ struct SchedulerConfig {
   double rho = 7.0;
 };
 
-/// What a model suggests when the request leaves it open; 0 or unset: the profile decides.
+/// What a model suggests when the request leaves it open; 0 or negative: the values
+/// released for models of this length.
 struct ModelDefaults {
   int frames = 25;
   int steps = 0;
