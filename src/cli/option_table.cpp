@@ -60,7 +60,7 @@ const std::vector<OptionRow>& render_options() {
       {kMessages, "--json", nullptr, nullptr,
        "one JSON object on standard output: output, request,\n"
        "seed, timings, warnings, error"},
-      {kMessages, "-q,--quiet", nullptr, nullptr, "errors only"},
+      {kMessages, "-q,--quiet", nullptr, nullptr, "errors only, and the seed if it was drawn"},
       {kMessages, "-v,--verbose", nullptr, nullptr, "more detail: device, model path, backtraces"},
       {kMessages, "--version", nullptr, nullptr, "versions of svd-gen and its libraries"},
       {kMessages, "-h", nullptr, nullptr, "short help"},

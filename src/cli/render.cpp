@@ -117,6 +117,10 @@ Request resolve(const Generator& generator, const RenderOptions& options, const 
   std::vector<std::string> warnings;
   const Request request =
       generator.resolve(options.request, picture.width, picture.height, &warnings);
+  const auto& save = options.request.save_latents;
+  if (save && lies_in(*save, generator.model().path))
+    throw Error(ErrorKind::usage, fmt::format("--save-latents {} lies in the model {}", *save,
+                                              generator.model().path.string()));
   for (const std::string& warning : warnings) console.warning(warning);
   report.warnings.insert(report.warnings.end(), warnings.begin(), warnings.end());
   report.request = request;
