@@ -26,9 +26,10 @@ struct ModelOptions {
 
 /// What an opened model is, without its weights.
 struct ModelSummary {
-  std::string name;          ///< manifest name, or the path as given
+  std::string name;  ///< manifest name, or the path as given
   std::filesystem::path path;
-  std::string notice;        ///< to be shown once before rendering (licence, demonstration model); may be empty
+  std::string
+      notice;  ///< to be shown once before rendering (licence, demonstration model); may be empty
 };
 
 /// Renders videos from one model. Construction finds the model, reads its headers and
@@ -51,8 +52,8 @@ class Generator {
 
   /// Renders `request.frames` frames into `sink` and finishes it. Blocking. Throws Error;
   /// Error{interrupted} soon after `stop` was requested.
-  Result run(const Request& request, const InputImages& images, FrameSink& sink,
-             Observer& observer, std::stop_token stop = {});
+  Result run(const Request& request, const InputImages& images, FrameSink& sink, Observer& observer,
+             std::stop_token stop = {});
 
  private:
   struct State;

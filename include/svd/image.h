@@ -5,7 +5,8 @@
 
 namespace svd {
 
-/// 8-bit RGB picture, rows from top to bottom without padding: `rgb` holds height * width * 3 bytes.
+/// 8-bit RGB picture, rows from top to bottom without padding: `rgb` holds height * width * 3
+/// bytes.
 struct Image {
   int width = 0;
   int height = 0;

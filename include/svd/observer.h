@@ -7,9 +7,9 @@ enum class Stage {
   load_conditioning,  ///< image encoder and VAE encoder weights
   condition,          ///< CLIP embedding and image latents
   load_unet,
-  sample,             ///< one unit a denoising step
+  sample,  ///< one unit a denoising step
   load_decoder,
-  decode,             ///< one unit a frame, encoding included
+  decode,  ///< one unit a frame, encoding included
 };
 
 /// Name of a stage as progress output and JSON spell it, for example "load_unet".
@@ -22,7 +22,9 @@ class Observer {
   virtual ~Observer() = default;
   /// `total` units of work follow; 0 when the stage has no units.
   virtual void on_stage_begin(Stage stage, int total) { (void)stage, (void)total; }
-  virtual void on_progress(Stage stage, int done, int total) { (void)stage, (void)done, (void)total; }
+  virtual void on_progress(Stage stage, int done, int total) {
+    (void)stage, (void)done, (void)total;
+  }
   virtual void on_stage_end(Stage stage, double seconds) { (void)stage, (void)seconds; }
 };
 

@@ -19,25 +19,27 @@ enum class Dtype { automatic, float32, bfloat16, float16 };
 /// Whose published implementation the pixels follow.
 enum class Profile { reference /* Stability's generative-models */, diffusers };
 
-/// What a user asked for. Unset values are decided by profile, model and image (`Generator::resolve`).
+/// What a user asked for. Unset values are decided by profile, model and image
+/// (`Generator::resolve`).
 struct RequestOptions {
-  std::optional<int> frames;                ///< 1 .. 1000
-  std::optional<double> fps;                ///< playback rate, frames a second, 0.01 .. 1000
-  std::optional<double> condition_fps;      ///< the number the model sees, 0 .. 1000; default clamp(fps, 3, 30) - 1
-  std::optional<int> steps;                 ///< denoising steps, 1 .. 1000
-  std::optional<std::uint64_t> seed;        ///< default: random below 2^32
-  std::optional<double> motion_bucket_id;   ///< 0 .. 1023, trained on 1 .. 255
-  std::optional<double> noise_aug_strength; ///< standard deviation in [-1, 1] pixel space, 0 .. 10
-  std::optional<double> min_guidance;       ///< first frame's guidance scale, 0 .. 100
-  std::optional<double> max_guidance;       ///< last frame's guidance scale, 0 .. 100
-  std::optional<int> width;                 ///< pixels, multiple of 64; width and height come together
+  std::optional<int> frames;  ///< 1 .. 1000
+  std::optional<double> fps;  ///< playback rate, frames a second, 0.01 .. 1000
+  std::optional<double>
+      condition_fps;  ///< the number the model sees, 0 .. 1000; default clamp(fps, 3, 30) - 1
+  std::optional<int> steps;                  ///< denoising steps, 1 .. 1000
+  std::optional<std::uint64_t> seed;         ///< default: random below 2^32
+  std::optional<double> motion_bucket_id;    ///< 0 .. 1023, trained on 1 .. 255
+  std::optional<double> noise_aug_strength;  ///< standard deviation in [-1, 1] pixel space, 0 .. 10
+  std::optional<double> min_guidance;        ///< first frame's guidance scale, 0 .. 100
+  std::optional<double> max_guidance;        ///< last frame's guidance scale, 0 .. 100
+  std::optional<int> width;  ///< pixels, multiple of 64; width and height come together
   std::optional<int> height;
   std::optional<Fit> fit;
   std::optional<Dtype> dtype;
-  std::optional<Dtype> vae_dtype;           ///< default float32
-  std::optional<std::string> device;        ///< "auto", "cpu", "cuda" or "cuda:N"
-  std::optional<int> threads;               ///< CPU threads, 1 .. 1024; default: all cores
-  std::optional<int> decode_chunk;          ///< frames the temporal decoder sees at once; changes pixels
+  std::optional<Dtype> vae_dtype;     ///< default float32
+  std::optional<std::string> device;  ///< "auto", "cpu", "cuda" or "cuda:N"
+  std::optional<int> threads;         ///< CPU threads, 1 .. 1024; default: all cores
+  std::optional<int> decode_chunk;    ///< frames the temporal decoder sees at once; changes pixels
   std::optional<Profile> profile;
   std::optional<std::string> save_latents;  ///< file to write the sampled latents to (safetensors)
   std::optional<std::string> init_latents;  ///< file with unit-variance noise to start from
@@ -72,7 +74,8 @@ const char* to_string(Dtype dtype);
 const char* to_string(Profile profile);
 
 /// Checks every range and combination that needs neither image nor model; the first offence throws
-/// Error{usage} naming the flag, the value and what is accepted (for sizes: the nearest valid ones).
+/// Error{usage} naming the flag, the value and what is accepted (for sizes: the nearest valid
+/// ones).
 void validate(const RequestOptions& options);
 
 /// The request as one JSON object with snake_case keys (text; no paths but save/init latents).

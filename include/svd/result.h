@@ -16,8 +16,8 @@ struct StageTime {
 
 /// What a render did.
 struct Result {
-  Request request;                  ///< as resolved
-  std::string model;                ///< name or path of the model
+  Request request;    ///< as resolved
+  std::string model;  ///< name or path of the model
   int frames_written = 0;
   std::vector<StageTime> stages;
   double seconds = 0;               ///< whole run

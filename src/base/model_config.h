@@ -19,10 +19,10 @@ struct UNetConfig {
   std::vector<int> block_out_channels = {320, 640, 1280, 1280};
   int addition_time_embed_dim = 256;
   int projection_class_embeddings_input_dim = 768;
-  std::vector<int> layers_per_block = {2, 2, 2, 2};              ///< one entry a level
+  std::vector<int> layers_per_block = {2, 2, 2, 2};                 ///< one entry a level
   std::vector<int> cross_attention_dim = {1024, 1024, 1024, 1024};  ///< one entry a level
-  std::vector<int> transformer_layers_per_block = {1, 1, 1, 1};  ///< one entry a level
-  std::vector<int> num_attention_heads = {5, 10, 20, 20};        ///< one entry a level
+  std::vector<int> transformer_layers_per_block = {1, 1, 1, 1};     ///< one entry a level
+  std::vector<int> num_attention_heads = {5, 10, 20, 20};           ///< one entry a level
   int num_frames = 25;
 };
 

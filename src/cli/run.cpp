@@ -27,7 +27,8 @@ void show(const Failure& failure, Console& console) {
 void print_json(const nlohmann::ordered_json& json) { std::cout << dump(json) << std::endl; }
 
 int run_render(const CommandLine& line, Console& console) {
-  // A reader of messages that goes away, or a size limit, is an error of a write, not of the render.
+  // A reader of messages that goes away, or a size limit, is an error of a write, not of the
+  // render.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   std::optional<SignalWatcher> signals(std::in_place);

@@ -8,10 +8,10 @@
 
 namespace svd::cli {
 
-/// Turns SIGINT, SIGTERM and SIGHUP into a stop request. Construct it before any other thread exists: the
-/// signals are blocked for the whole process and awaited in one thread. Until `begin` they act at
-/// once, as there is nothing to clean up; from then on the first asks to stop and the second acts.
-/// A signal that was ignored at the start stays ignored.
+/// Turns SIGINT, SIGTERM and SIGHUP into a stop request. Construct it before any other thread
+/// exists: the signals are blocked for the whole process and awaited in one thread. Until `begin`
+/// they act at once, as there is nothing to clean up; from then on the first asks to stop and the
+/// second acts. A signal that was ignored at the start stays ignored.
 class SignalWatcher {
  public:
   SignalWatcher();

@@ -23,7 +23,6 @@ void load_weights(nn::Module& network, const weights::Checkpoint& checkpoint, we
                   const std::function<void()>& between);
 
 /// Drops the tensors of a network that is done, and the file pages behind them.
-void unload_weights(nn::Module& network, const weights::Checkpoint& checkpoint,
-                    weights::Part part);
+void unload_weights(nn::Module& network, const weights::Checkpoint& checkpoint, weights::Part part);
 
 }  // namespace svd::pipeline
