@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
   throw Error(ErrorKind::output, path.string() + " exists already", "--overwrite replaces it");
 }
 
-fs::path without_trailing_slash(fs::path path) {
+fs::path without_trailing_slash(const fs::path& path) {
   return path.has_filename() ? path : path.parent_path();
 }
 
