@@ -72,7 +72,7 @@ RawOptions collect(const CLI::App& app, const std::vector<OptionRow>& rows) {
   return raw;
 }
 
-void refuse_extras(const std::vector<std::string>& extras, std::vector<std::string> names,
+void refuse_extras(const std::vector<std::string>& extras, const std::vector<std::string>& names,
                    bool inspecting) {
   if (extras.empty()) return;
   const auto option = std::find_if(extras.begin(), extras.end(), [](const std::string& text) {

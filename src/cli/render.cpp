@@ -115,8 +115,7 @@ Generator open_model(const RenderOptions& options, Console& console, Report& rep
 Request resolve(const Generator& generator, const RenderOptions& options, const Image& picture,
                 Console& console, Report& report) {
   std::vector<std::string> warnings;
-  const Request request =
-      generator.resolve(options.request, picture.width, picture.height, &warnings);
+  Request request = generator.resolve(options.request, picture.width, picture.height, &warnings);
   const auto& save = options.request.save_latents;
   if (save && lies_in(*save, generator.model().path))
     throw Error(ErrorKind::usage, fmt::format("--save-latents {} lies in the model {}", *save,

@@ -68,7 +68,7 @@ std::vector<std::string> plan_lines(const Report& report) {
   std::string stages = "stages  ";
   for (const Stage stage : kStages) stages += std::string(" ") + to_string(stage);
   lines.push_back(stages);
-  lines.push_back("dry run: nothing was computed or written");
+  lines.emplace_back("dry run: nothing was computed or written");
   return lines;
 }
 

@@ -98,7 +98,7 @@ Image decode_with_opencv(std::span<const std::uint8_t> bytes, const ImageHeader&
     copy = without_orientation(bytes);
     bytes = copy;
   }
-  const Image image = to_image(decode(bytes, read_flags(header.format)), header, name);
+  Image image = to_image(decode(bytes, read_flags(header.format)), header, name);
   if (image.width != header.width || image.height != header.height) fail_damaged(header, name);
   return image;
 }

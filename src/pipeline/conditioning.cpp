@@ -26,7 +26,8 @@ struct Blur {
         size(static_cast<std::int64_t>(std::max(4 * sigma, 3.0)) | 1) {}
 
   Tensor kernel() const {
-    const Tensor x = at::arange(size, at::kFloat) - double(size / 2);
+    const std::int64_t centre = size / 2;
+    const Tensor x = at::arange(size, at::kFloat) - centre;
     const Tensor gauss = (-x.square() / (2 * sigma * sigma)).exp();
     return gauss / gauss.sum();
   }

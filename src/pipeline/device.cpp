@@ -18,7 +18,9 @@ constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
 
 std::string cpu_bfloat16_feature() {
 #ifdef __x86_64__
+#ifndef __clang__  // clang 14 does not know the name
   if (__builtin_cpu_supports("amx-bf16")) return "AMX BF16";
+#endif
   if (__builtin_cpu_supports("avx512bf16")) return "AVX-512 BF16";
 #endif
   return {};

@@ -138,7 +138,7 @@ at::Tensor read_init_latents(const std::string& path, const Request& request,
     throw Error(ErrorKind::usage,
                 fmt::format("--init-latents {}: 'latents' has shape [{}], this request needs [{}]",
                             path, fmt::join(info->shape, ", "), fmt::join(shape, ", ")));
-  const at::Tensor latents = file->tensor(*info).to(at::kFloat).unsqueeze(0);
+  at::Tensor latents = file->tensor(*info).to(at::kFloat).unsqueeze(0);
   if (!latents.isfinite().all().item<bool>())
     throw Error(ErrorKind::usage,
                 fmt::format("--init-latents {}: 'latents' holds values that are no numbers", path));
