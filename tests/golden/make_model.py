@@ -19,8 +19,8 @@ TEXT_WIDTH, TEXT_TOKENS, TEXT_VOCABULARY = 32, 8, 16
 
 
 def weights():
-    # A random UNet makes the sampler chaotic: with its full answer, rounding alone (another number of threads) grows to
-    # 1e-2 of the latents' spread in 25 steps, and comparing says nothing. A quarter of it keeps that well under 1e-3.
+    # A random UNet makes the sampler amplify rounding: at its full answer another number of threads alone can change
+    # the latents by 1e-2 of their spread in 25 steps, and comparing says nothing. A quarter of it tames that.
     return common.Weights(SEED, grid=0.25, scales={**common.FRAME_SCALES, "unet.conv_out.": 0.25})
 
 
