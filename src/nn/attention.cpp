@@ -1,21 +1,13 @@
 #include "nn/attention.h"
 
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/scaled_dot_product_attention.h>
-#include <ATen/ops/stack.h>
 #include <c10/util/Exception.h>
 
-#include <vector>
-
+#include "nn/savings.h"
+#include "ops/attention.h"
 #include "ops/ops.h"
 
 namespace svd::nn {
-
-Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v) {
-  const Tensor out = at::scaled_dot_product_attention(q, k, v);  // [N, heads, length, d]
-  return out.transpose(1, 2).reshape({q.size(0), q.size(2), q.size(1) * q.size(3)});
-}
 
 Attention::Attention(Module& parent, std::string name, std::int64_t channels,
                      std::int64_t context_channels, std::int64_t heads)
@@ -24,36 +16,46 @@ Attention::Attention(Module& parent, std::string name, std::int64_t channels,
       to_k(*this, "to_k", context_channels, channels, Bias::no),
       to_v(*this, "to_v", context_channels, channels, Bias::no),
       heads_(heads),
-      to_out_(*this, "to_out") {
+      to_out_(*this, "to_out"),
+      to_qkv_(*this, "", channels, 3 * channels, Bias::no) {
   to_out_.emplace(channels, channels);
+}
+
+void Attention::fold() {
+  if (savings().merged_qkv) {
+    to_qkv_.weight = at::cat({to_q.weight, to_k.weight, to_v.weight}, 0);
+    for (Linear* const layer : {&to_q, &to_k, &to_v}) layer->weight.reset();
+    to_qkv_.fold();
+  } else {
+    for (Linear* const layer : {&to_q, &to_k, &to_v}) layer->fold();
+  }
+  to_out_.fold();
 }
 
 Tensor Attention::split_heads(const Tensor& x) const {
   return x.unflatten(-1, {heads_, x.size(-1) / heads_});
 }
 
-Tensor Attention::forward(const Tensor& tokens) const {
-  const auto heads_first = [this](const Tensor& x) { return split_heads(x).transpose(1, 2); };
-  const Tensor mixed =
-      attention(heads_first(to_q.forward(tokens)), heads_first(to_k.forward(tokens)),
-                heads_first(to_v.forward(tokens)));
-  return to_out_[0].forward(mixed);
+Attention::Heads Attention::heads_of(const Tensor& tokens) const {
+  if (!to_qkv_.is_loaded()) {
+    return {split_heads(to_q.forward(tokens)), split_heads(to_k.forward(tokens)),
+            split_heads(to_v.forward(tokens))};
+  }
+  const std::vector<Tensor> parts = to_qkv_.forward(tokens).chunk(3, -1);
+  return {split_heads(parts[0]), split_heads(parts[1]), split_heads(parts[2])};
 }
 
-Tensor Attention::forward_temporal(const Tensor& tokens, std::int64_t frames) const {
-  const std::int64_t batch = tokens.size(0) / frames;
-  const auto clips = [&](const Linear& layer) {
-    return split_heads(layer.forward(tokens)).unflatten(0, {batch, frames});
-  };  // [B, F, h*w, heads, d]
-  const Tensor q = clips(to_q), k = clips(to_k), v = clips(to_v);
+Tensor Attention::mix(const Tensor& tokens) const {
+  const Heads heads = heads_of(tokens);
+  return ops::attention(heads.q, heads.k, heads.v);
+}
 
-  std::vector<Tensor> mixed;
-  for (std::int64_t b = 0; b < batch; ++b) {
-    const auto positions_first = [b](const Tensor& x) { return x[b].permute({1, 2, 0, 3}); };
-    const Tensor clip = attention(positions_first(q), positions_first(k), positions_first(v));
-    mixed.push_back(clip.transpose(0, 1));  // [h*w, F, C] -> [F, h*w, C]
-  }
-  return to_out_[0].forward(at::cat(mixed, 0));
+Tensor Attention::mix_temporal(const Tensor& tokens, std::int64_t frames) const {
+  const Heads heads = heads_of(tokens);
+  const auto clips = [frames](const Tensor& x) {
+    return x.unflatten(0, {x.size(0) / frames, frames});
+  };  // [B, F, h*w, heads, d]
+  return ops::temporal_attention(clips(heads.q), clips(heads.k), clips(heads.v)).flatten(0, 1);
 }
 
 Tensor Attention::constant(const Tensor& context) const {
@@ -63,15 +65,47 @@ Tensor Attention::constant(const Tensor& context) const {
   return to_out_[0].forward(to_v.forward(context));
 }
 
+Tensor Attention::cross(const Tensor& tokens, const Tensor& context) const {
+  const Tensor mixed =
+      ops::attention(split_heads(to_q.forward(tokens)), split_heads(to_k.forward(context)),
+                     split_heads(to_v.forward(context)));
+  return to_out_[0].forward(mixed);
+}
+
 FeedForward::FeedForward(Module& parent, std::string name, std::int64_t channels)
     : Module(parent, std::move(name)),
       net_(*this, "net"),
       geglu_(net_, "0"),
       proj_(geglu_, "proj", channels, 8 * channels),
-      out_(net_, "2", 4 * channels, channels) {}
+      out_(net_, "2", 4 * channels, channels),
+      value_(*this, "", channels, 4 * channels),
+      gate_(*this, "", channels, 4 * channels) {}
 
-Tensor FeedForward::forward(const Tensor& x) const {
-  return out_.forward(ops::geglu(proj_.forward(x)));
+void FeedForward::scale_result(const AlphaBlender& blender, AlphaBlender::Share share) {
+  out_.weight = blender.scale(out_.weight, share);
+  out_.bias = blender.scale(out_.bias, share);
+}
+
+void FeedForward::fold() {
+  if (savings().packed_weights && ops::can_pack(proj_.weight)) {
+    const std::int64_t hidden = proj_.weight.size(0) / 2;
+    const auto take = [&](Linear& layer, std::int64_t begin) {
+      layer.weight = proj_.weight.narrow(0, begin, hidden);
+      layer.bias = proj_.bias.narrow(0, begin, hidden).clone();
+      layer.fold();
+    };
+    take(value_, 0);
+    take(gate_, hidden);
+    proj_.weight.reset();
+    proj_.bias.reset();
+  }
+  out_.fold();
+}
+
+Tensor FeedForward::forward_add(const Tensor& x, const Tensor& other) const {
+  const Tensor hidden = value_.is_loaded() ? value_.forward_multiply(x, gate_.forward_gelu(x))
+                                           : ops::geglu(proj_.forward(x));
+  return out_.forward_add(hidden, other);
 }
 
 }  // namespace svd::nn

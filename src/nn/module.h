@@ -18,6 +18,7 @@ struct Parameter {
   std::vector<std::int64_t> shape;
   Tensor* tensor;  ///< undefined until weights are loaded
   bool kernel;     ///< convolution kernel, kept in channels-last memory
+  bool unread;     ///< part of the checkpoint that inference never reads (`Module::set_unread`)
 };
 
 /// Base of layers and networks: a tree that knows its parameters under their published names.
@@ -30,6 +31,7 @@ struct Parameter {
 class Module {
  public:
   Module() = default;
+  /// An empty name is for layers that `fold` makes: they are no part of a checkpoint.
   Module(Module& parent, std::string name) { parent.children_.emplace_back(std::move(name), this); }
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
@@ -38,6 +40,14 @@ class Module {
   /// All parameters below, in order of declaration.
   std::vector<Parameter> parameters();
 
+  /// Declares that inference reads no parameter of this module.
+  void set_unread() { is_unread_ = true; }
+
+  /// Turns the module into its form for inference, once, after its weights have been loaded: merged
+  /// and packed tensors take the place of the published ones (Note: [Folding] in nn/layers.h).
+  /// Gradients cannot be computed afterwards. Here: folds all children.
+  virtual void fold();
+
   /// Drops all tensors.
   void release();
 
@@ -45,11 +55,17 @@ class Module {
   void register_parameter(std::string name, std::vector<std::int64_t> shape, Tensor* tensor,
                           bool kernel = false);
 
+ protected:
+  /// Declares a tensor that `fold` makes, for `release`.
+  void register_folded(Tensor* tensor) { folded_.push_back(tensor); }
+
  private:
-  void collect(const std::string& prefix, std::vector<Parameter>& out);
+  void collect(const std::string& prefix, bool unread, std::vector<Parameter>& out);
 
   std::vector<std::pair<std::string, Module*>> children_;
   std::vector<Parameter> parameters_;
+  std::vector<Tensor*> folded_;
+  bool is_unread_ = false;
 };
 
 /// A numbered list of modules of one type, like torch's ModuleList: children "0", "1", ...
@@ -67,6 +83,7 @@ class ModuleList : public Module {
 
   std::size_t size() const { return items_.size(); }
   const T& operator[](std::size_t i) const { return *items_[i]; }
+  T& operator[](std::size_t i) { return *items_[i]; }
 
  private:
   std::vector<std::unique_ptr<T>> items_;

@@ -2,38 +2,95 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/addcmul.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/empty.h>
+
+#include <array>
+#include <vector>
 
 #include "nn/layout.h"
+#include "nn/savings.h"
 
 namespace svd::nn {
 namespace {
 
-// Adds one vector a clip to every frame and position. x: [B*F, C, h, w]; time: [B, C].
-Tensor add_time(const Tensor& x, const Tensor& time) {
-  if (!time.defined()) return x;
-  const std::int64_t frames = x.size(0) / time.size(0);
-  return x + time.repeat_interleave(frames, 0).unsqueeze(-1).unsqueeze(-1);
+// The result of a convolution and one vector a clip at every frame and position; a vector that all
+// clips share goes into the bias. time: [B, C], [1, C] or undefined.
+template <class Convolution, class... Frames>
+Tensor convolve_and_add_time(const Convolution& conv, const Tensor& x, const Tensor& time,
+                             Frames... frames) {
+  if (!time.defined()) return conv.forward(x, frames...);
+  if (time.size(0) == 1 && savings().time_in_bias)
+    return conv.forward(x, frames..., conv.bias + time[0]);
+  const std::int64_t repeats = x.size(0) / time.size(0);
+  return conv.forward(x, frames...) +
+         time.repeat_interleave(repeats, 0).unsqueeze(-1).unsqueeze(-1);
 }
 
 }  // namespace
 
+ShortcutConv::ShortcutConv(Module& parent, std::string name, std::int64_t in, std::int64_t out,
+                           std::int64_t skip)
+    : Module(parent, std::move(name)),
+      skip_(skip),
+      from_picture_(*this, "", in - skip, out),
+      from_skip_(*this, "", skip, out, Bias::no) {
+  register_parameter("weight", {out, in, 1, 1}, &weight_, true);
+  register_parameter("bias", {out}, &bias_);
+}
+
+void ShortcutConv::fold() {
+  const Tensor matrix = weight_.flatten(1);
+  const std::int64_t skip = savings().split_skip ? skip_ : 0;
+  from_picture_.weight = matrix.narrow(1, 0, matrix.size(1) - skip).contiguous();
+  from_picture_.bias = bias_;
+  from_picture_.fold();
+  if (skip > 0) {
+    from_skip_.weight = matrix.narrow(1, matrix.size(1) - skip, skip).contiguous();
+    from_skip_.fold();
+  }
+  weight_.reset();
+}
+
+Tensor ShortcutConv::forward(const ResBlockInput& input) const {
+  if (!from_picture_.is_loaded()) {
+    const Tensor x = input.skip.defined() ? at::cat({input.picture, input.skip}, 1) : input.picture;
+    return channels_last(at::conv2d(x, weight_, bias_));
+  }
+  const Tensor tokens = picture_to_tokens(input.picture);
+  const Tensor sum =
+      input.skip.defined()
+          ? from_picture_.forward_add(tokens, from_skip_.forward(picture_to_tokens(input.skip)))
+          : from_picture_.forward(tokens);
+  return tokens_to_picture(sum, input.picture.size(2), input.picture.size(3));
+}
+
 ResnetBlock2D::ResnetBlock2D(Module& parent, std::string name, std::int64_t in, std::int64_t out,
-                             std::int64_t time_channels, double eps)
+                             std::int64_t time_channels, double eps, std::int64_t skip)
     : Module(parent, std::move(name)),
       norm1_(*this, "norm1", in, eps),
       conv1_(*this, "conv1", in, out, 3, 1, 1),
       norm2_(*this, "norm2", out, eps),
       conv2_(*this, "conv2", out, out, 3, 1, 1) {
   if (time_channels > 0) time_emb_proj_.emplace(*this, "time_emb_proj", time_channels, out);
-  if (in != out) conv_shortcut_.emplace(*this, "conv_shortcut", in, out, 1);
+  if (in != out) conv_shortcut_.emplace(*this, "conv_shortcut", in, out, skip);
 }
 
-Tensor ResnetBlock2D::forward(const Tensor& picture, const Tensor& time) const {
-  Tensor x = conv1_.forward(norm1_.forward_silu(picture));
-  x = add_time(x, time);
-  x = conv2_.forward(norm2_.forward_silu(x));
-  return x + (conv_shortcut_ ? conv_shortcut_->forward(picture) : picture);
+void ResnetBlock2D::fold() {
+  conv1_.fold();
+  conv2_.fold();
+  if (conv_shortcut_) conv_shortcut_->fold();
+}
+
+Tensor ResnetBlock2D::forward(const ResBlockInput& input, const Tensor& time) const {
+  if (input.skip.defined() && !savings().split_skip)
+    return forward({channels_last(at::cat({input.picture, input.skip}, 1)), {}}, time);
+  const Tensor x =
+      convolve_and_add_time(conv1_, norm1_.forward_silu(input.picture, input.skip), time);
+  return conv2_.forward_add(norm2_.forward_silu(x),
+                            conv_shortcut_ ? conv_shortcut_->forward(input) : input.picture);
 }
 
 TemporalResnetBlock::TemporalResnetBlock(Module& parent, std::string name, std::int64_t channels,
@@ -46,18 +103,30 @@ TemporalResnetBlock::TemporalResnetBlock(Module& parent, std::string name, std::
   if (time_channels > 0) time_emb_proj_.emplace(*this, "time_emb_proj", time_channels, channels);
 }
 
-Tensor TemporalResnetBlock::residual(const Tensor& picture, std::int64_t frames,
-                                     const Tensor& time) const {
-  Tensor x = conv1_.forward(norm1_.forward_clip_silu(picture, frames), frames);
-  x = add_time(x, time);
-  return conv2_.forward(norm2_.forward_clip_silu(x, frames), frames);
+void TemporalResnetBlock::fold_with(const AlphaBlender& mixer, AlphaBlender::Share share) {
+  if (savings().folded_blend) {
+    conv2_.weight = mixer.scale(conv2_.weight, share);
+    conv2_.bias = mixer.scale(conv2_.bias, share);
+    share_is_folded_ = true;
+  }
+  conv1_.fold();
+  conv2_.fold();
+}
+
+Tensor TemporalResnetBlock::forward(const Tensor& picture, std::int64_t frames, const Tensor& time,
+                                    const Tensor& share) const {
+  Tensor x = convolve_and_add_time(conv1_, norm1_.forward_clip_silu(picture, frames), time, frames);
+  x = norm2_.forward_clip_silu(x, frames);
+  if (share_is_folded_) return conv2_.forward_add(x, frames, picture);
+  return at::addcmul(picture, conv2_.forward(x, frames), share);
 }
 
 SpatioTemporalResBlock::SpatioTemporalResBlock(Module& parent, std::string name, std::int64_t in,
                                                std::int64_t out, std::int64_t time_channels,
-                                               double eps, double temporal_eps, Blend blend)
+                                               double eps, double temporal_eps, Blend blend,
+                                               std::int64_t skip)
     : Module(parent, std::move(name)),
-      spatial_res_block_(*this, "spatial_res_block", in, out, time_channels, eps),
+      spatial_res_block_(*this, "spatial_res_block", in, out, time_channels, eps, skip),
       temporal_res_block_(*this, "temporal_res_block", out, time_channels, temporal_eps),
       time_mixer_(*this, "time_mixer"),
       blend_(blend) {}
@@ -66,23 +135,30 @@ ResBlockConstants SpatioTemporalResBlock::prepare(const Tensor& time) const {
   return {spatial_res_block_.project_time(time), temporal_res_block_.project_time(time)};
 }
 
+void SpatioTemporalResBlock::fold() {
+  spatial_res_block_.fold();
+  temporal_res_block_.fold_with(time_mixer_, blend_ == Blend::alpha_spatial
+                                                 ? AlphaBlender::Share::rest
+                                                 : AlphaBlender::Share::alpha);
+}
+
 // Both branches share the spatial result x: a*x + (1-a)*(x+f) = x + (1-a)*f.
-Tensor SpatioTemporalResBlock::mix(const Tensor& spatial, const Tensor& temporal_residual) const {
+Tensor SpatioTemporalResBlock::blend(const Tensor& spatial, std::int64_t frames,
+                                     const Tensor& time) const {
   const Tensor alpha = time_mixer_.alpha();
-  return at::addcmul(spatial, temporal_residual,
-                     blend_ == Blend::alpha_spatial ? 1 - alpha : alpha);
+  return temporal_res_block_.forward(spatial, frames, time,
+                                     blend_ == Blend::alpha_spatial ? 1 - alpha : alpha);
 }
 
 Tensor SpatioTemporalResBlock::forward(const Tensor& picture, std::int64_t frames) const {
-  const Tensor x = spatial_res_block_.forward(picture, {});
-  return mix(x, temporal_res_block_.residual(x, frames, {}));
+  return blend(spatial_res_block_.forward({picture, {}}, {}), frames, {});
 }
 
-Tensor SpatioTemporalResBlock::forward(const Tensor& picture, std::int64_t frames,
+Tensor SpatioTemporalResBlock::forward(const ResBlockInput& input, std::int64_t frames,
                                        const ResBlockConstants& constants,
                                        std::int64_t step) const {
-  const Tensor x = spatial_res_block_.forward(picture, constants.spatial[step]);
-  return mix(x, temporal_res_block_.residual(x, frames, constants.temporal[step]));
+  return blend(spatial_res_block_.forward(input, constants.spatial[step]), frames,
+               constants.temporal[step]);
 }
 
 Downsample2D::Downsample2D(Module& parent, std::string name, std::int64_t channels, Padding padding)
@@ -95,19 +171,63 @@ Tensor Downsample2D::forward(const Tensor& picture) const {
   return conv_.forward(channels_last(at::constant_pad_nd(picture, {0, 1, 0, 1})));
 }
 
+/// Note: [Phases of an upsampled convolution]
+/// A 3x3 convolution of a picture whose pixels were doubled sees every source pixel two times or
+/// once, so that taps on the same source pixel can be added up. Along one axis:
+///
+///     source            ..  y-1      y      y+1 ..
+///     even result 2y        w0    w1+w2              taps on y-1, y
+///     odd result 2y+1              w0+w1    w2       taps on y, y+1
+///
+/// Four kernels of 2x2 remain, one for each (even/odd row, even/odd column). With a padding of 1
+/// they run as one convolution to 4*C channels over (h+1) x (w+1) places, place t on pixels t-1 and
+/// t; an even result reads place y, an odd one place y+1.
 Upsample2D::Upsample2D(Module& parent, std::string name, std::int64_t channels)
-    : Module(parent, std::move(name)), conv_(*this, "conv", channels, channels, 3, 1, 1) {}
+    : Module(parent, std::move(name)),
+      channels_(channels),
+      conv_(*this, "conv", channels, channels, 3, 1, 1),
+      phases_(*this, "", channels, 4 * channels, 2, 1, 1) {}
+
+void Upsample2D::fold() {
+  if (!savings().phase_upsampling) return conv_.fold();
+  const Tensor kernel = conv_.weight.to(at::promote_types(conv_.weight.scalar_type(), at::kFloat));
+  // [even: w0, w1+w2; odd: w0+w1, w2] along dimension `dim`.
+  const auto even_and_odd = [](const Tensor& w, std::int64_t dim) {
+    const auto tap = [&](std::int64_t i) { return w.narrow(dim, i, 1); };
+    return std::array{at::cat({tap(0), tap(1) + tap(2)}, dim),
+                      at::cat({tap(0) + tap(1), tap(2)}, dim)};
+  };
+  std::vector<Tensor> phases;
+  for (const Tensor& rows : even_and_odd(kernel, 2)) {
+    for (const Tensor& phase : even_and_odd(rows, 3)) phases.push_back(phase);
+  }
+  phases_.weight = channels_last(at::cat(phases, 0).to(conv_.weight.scalar_type()));
+  phases_.bias = conv_.bias.repeat({4});
+  phases_.fold();
+  conv_.release();
+}
 
 Tensor Upsample2D::forward(const Tensor& picture) const {
-  const std::int64_t n = picture.size(0), c = picture.size(1);
+  const std::int64_t n = picture.size(0), c = channels_;
   const std::int64_t h = picture.size(2), w = picture.size(3);
-  // Not upsample_nearest2d: on CUDA it returns zeros past 2^31 channels-last elements.
-  const Tensor doubled = picture.permute({0, 2, 3, 1})
-                             .view({n, h, 1, w, 1, c})
-                             .expand({n, h, 2, w, 2, c})
-                             .reshape({n, 2 * h, 2 * w, c})
-                             .permute({0, 3, 1, 2});  // [N, C, 2h, 2w], channels-last
-  return conv_.forward(doubled);
+  if (!phases_.is_loaded()) {
+    // Not upsample_nearest2d: on CUDA it returns zeros past 2^31 channels-last elements.
+    const Tensor doubled = picture.permute({0, 2, 3, 1})
+                               .view({n, h, 1, w, 1, c})
+                               .expand({n, h, 2, w, 2, c})
+                               .reshape({n, 2 * h, 2 * w, c})
+                               .permute({0, 3, 1, 2});  // [N, C, 2h, 2w], channels-last
+    return conv_.forward(doubled);
+  }
+  const Tensor places = phases_.forward(picture).permute({0, 2, 3, 1});  // [N, h+1, w+1, 4*C]
+  Tensor out = at::empty({n, h, 2, w, 2, c}, places.options());
+  for (std::int64_t row = 0; row < 2; ++row) {
+    for (std::int64_t column = 0; column < 2; ++column) {
+      const Tensor phase = places.narrow(1, row, h).narrow(2, column, w);
+      out.select(2, row).select(3, column).copy_(phase.narrow(3, (2 * row + column) * c, c));
+    }
+  }
+  return out.view({n, 2 * h, 2 * w, c}).permute({0, 3, 1, 2});
 }
 
 }  // namespace svd::nn

@@ -7,25 +7,53 @@
 namespace svd::nn {
 
 /// Time-embedding projections of one SpatioTemporalResBlock for every step of a schedule, equal for
-/// all frames and positions (performance notes E2).
+/// all frames and positions (performance notes E2), and for all clips where B is 1.
 struct ResBlockConstants {
   Tensor spatial;   // [steps, B, C]
   Tensor temporal;  // [steps, B, C]
+};
+
+/// Input of a res block: a picture, or in a UNet's up blocks the picture and the skip whose
+/// channels follow its own (performance notes E10).
+struct ResBlockInput {
+  Tensor picture;  // [B*F, C, h, w]
+  Tensor skip;     // [B*F, C2, h, w] or undefined
+};
+
+/// The 1x1 convolution that brings a res block's input to its output's channels. Keys: weight,
+/// bias.
+class ShortcutConv : public Module {
+ public:
+  /// The last `skip` of the `in` channels come from the skip.
+  ShortcutConv(Module& parent, std::string name, std::int64_t in, std::int64_t out,
+               std::int64_t skip);
+  Tensor forward(const ResBlockInput& input) const;  // [B*F, in, h, w] -> [B*F, out, h, w]
+
+  /// Becomes one linear layer over tokens for the picture and one for the skip.
+  void fold() override;
+
+ private:
+  Tensor weight_;  // [out, in, 1, 1]
+  Tensor bias_;
+  std::int64_t skip_;
+  Linear from_picture_;  // made by fold, as is from_skip_
+  Linear from_skip_;
 };
 
 /// diffusers: models/resnet.py ResnetBlock2D. Keys: norm1, conv1, time_emb_proj (with time
 /// embedding), norm2, conv2, conv_shortcut (where channels change).
 class ResnetBlock2D : public Module {
  public:
-  /// `time_channels` 0: no time embedding.
+  /// `time_channels` 0: no time embedding. The last `skip` of the `in` channels come from the skip.
   ResnetBlock2D(Module& parent, std::string name, std::int64_t in, std::int64_t out,
-                std::int64_t time_channels, double eps);
+                std::int64_t time_channels, double eps, std::int64_t skip = 0);
 
   /// time: silu(embedding) [..., time_channels] -> [..., out].
   Tensor project_time(const Tensor& time) const { return time_emb_proj_->forward(time); }
 
-  /// picture: [B*F, in, h, w]; time: [B, out] or undefined. Result [B*F, out, h, w].
-  Tensor forward(const Tensor& picture, const Tensor& time) const;
+  /// input: [B*F, in, h, w]; time: [B, out] or undefined. Result [B*F, out, h, w].
+  Tensor forward(const ResBlockInput& input, const Tensor& time) const;
+  void fold() override;
 
  private:
   GroupNorm norm1_;
@@ -33,19 +61,22 @@ class ResnetBlock2D : public Module {
   std::optional<Linear> time_emb_proj_;
   GroupNorm norm2_;
   Conv2d conv2_;
-  std::optional<Conv2d> conv_shortcut_;
+  std::optional<ShortcutConv> conv_shortcut_;
 };
 
-/// diffusers: models/resnet.py TemporalResnetBlock, without its skip: the caller blends.
-/// Keys: norm1, conv1, time_emb_proj, norm2, conv2.
+/// diffusers: models/resnet.py TemporalResnetBlock, without its skip, which is the blend's
+/// business. Keys: norm1, conv1, time_emb_proj, norm2, conv2.
 class TemporalResnetBlock : public Module {
  public:
   TemporalResnetBlock(Module& parent, std::string name, std::int64_t channels,
                       std::int64_t time_channels, double eps);
   Tensor project_time(const Tensor& time) const { return time_emb_proj_->forward(time); }
 
-  /// What the block adds to its input. picture: [B*F, C, h, w]; time: [B, C] or undefined.
-  Tensor residual(const Tensor& picture, std::int64_t frames, const Tensor& time) const;
+  /// picture + share * residual(picture), where `share` (a tensor [1]) is left out once
+  /// `fold_with` has put it into the weights. picture: [B*F, C, h, w]; time: [B, C] or undefined.
+  Tensor forward(const Tensor& picture, std::int64_t frames, const Tensor& time,
+                 const Tensor& share) const;
+  void fold_with(const AlphaBlender& mixer, AlphaBlender::Share share);
 
  private:
   GroupNorm norm1_;
@@ -53,6 +84,7 @@ class TemporalResnetBlock : public Module {
   std::optional<Linear> time_emb_proj_;
   GroupNorm norm2_;
   TemporalConv conv2_;
+  bool share_is_folded_ = false;
 };
 
 /// Which of the two branches the blend's alpha belongs to: the UNet's alpha weights the spatial
@@ -64,18 +96,20 @@ enum class Blend { alpha_spatial, alpha_temporal };
 class SpatioTemporalResBlock : public Module {
  public:
   SpatioTemporalResBlock(Module& parent, std::string name, std::int64_t in, std::int64_t out,
-                         std::int64_t time_channels, double eps, double temporal_eps, Blend blend);
+                         std::int64_t time_channels, double eps, double temporal_eps, Blend blend,
+                         std::int64_t skip = 0);
 
   /// time: silu(embedding), [steps, B, time_channels].
   ResBlockConstants prepare(const Tensor& time) const;
 
   /// Without time embedding, as in the VAE.
   Tensor forward(const Tensor& picture, std::int64_t frames) const;
-  Tensor forward(const Tensor& picture, std::int64_t frames, const ResBlockConstants& constants,
-                 std::int64_t step) const;
+  Tensor forward(const ResBlockInput& input, std::int64_t frames,
+                 const ResBlockConstants& constants, std::int64_t step) const;
+  void fold() override;
 
  private:
-  Tensor mix(const Tensor& spatial, const Tensor& temporal_residual) const;
+  Tensor blend(const Tensor& spatial, std::int64_t frames, const Tensor& time) const;
 
   ResnetBlock2D spatial_res_block_;
   TemporalResnetBlock temporal_res_block_;
@@ -100,9 +134,12 @@ class Upsample2D : public Module {
  public:
   Upsample2D(Module& parent, std::string name, std::int64_t channels);
   Tensor forward(const Tensor& picture) const;
+  void fold() override;
 
  private:
+  std::int64_t channels_;
   Conv2d conv_;
+  Conv2d phases_;  // made by fold: [4*C, C, 2, 2], Note: [Phases of an upsampled convolution]
 };
 
 }  // namespace svd::nn

@@ -3,16 +3,53 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/lerp.h>
+#include <ATen/ops/sigmoid.h>
 
+#include "nn/chunks.h"
 #include "nn/layout.h"
+#include "nn/savings.h"
 
 namespace svd::nn {
 namespace {
 
-// x: [B*F, h*w, C] + constant [B, 1, C] of each clip.
-Tensor add_per_clip(const Tensor& x, const Tensor& constant) {
-  const std::int64_t batch = constant.size(0);
-  return (x.unflatten(0, {batch, x.size(0) / batch}) + constant.unsqueeze(1)).flatten(0, 1);
+// What a block's attentions add to its tokens.
+struct Attentions {
+  const Attention& self;
+  const LayerNorm& norm2;
+  const Attention& cross;
+};
+
+CrossAttention prepare_cross(const Attention& attention, const Tensor& context) {
+  if (savings().constant_cross_attention) return {attention.constant(context), {}};
+  return {{}, context};
+}
+
+// x + self-attention (`mixed`, yet to be projected), then + cross-attention; all of one chunk.
+Tensor add_attentions(const Attentions& attentions, const Tensor& mixed, const Tensor& x,
+                      const CrossAttention& cross, const Chunk& chunk) {
+  if (!cross.constant.defined()) {
+    const Tensor y = attentions.self.project_add(mixed, x);
+    const Tensor context =
+        cross.context.narrow(0, chunk.clip, chunk.clips).repeat_interleave(chunk.frames, 0);
+    return attentions.cross.cross(attentions.norm2.forward(y), context) + y;
+  }
+  if (!chunk.is_one_clip())
+    return chunk.add_per_clip(attentions.self.project_add(mixed, x), cross.constant);
+  const Tensor bias = attentions.self.project_bias() + cross.constant[chunk.clip][0];
+  return attentions.self.project_add(mixed, x, bias);
+}
+
+// With one token the softmax is 1, whatever query and key are.
+void skip_what_one_token_does_not_read(LayerNorm& norm2, Attention& cross) {
+  if (!savings().constant_cross_attention) return;
+  norm2.set_unread();
+  cross.to_q.set_unread();
+  cross.to_k.set_unread();
+}
+
+// Chunks pay where products have fused epilogues.
+bool chunks_pay(const Tensor& weight) {
+  return savings().chunked_feed_forward && savings().packed_weights && ops::can_pack(weight);
 }
 
 }  // namespace
@@ -21,17 +58,33 @@ BasicTransformerBlock::BasicTransformerBlock(Module& parent, std::string name,
                                              std::int64_t channels, std::int64_t context_channels,
                                              std::int64_t heads)
     : Module(parent, std::move(name)),
-      norm1(*this, "norm1", channels),
-      attn1(*this, "attn1", channels, channels, heads),
-      norm2(*this, "norm2", channels),
-      attn2(*this, "attn2", channels, context_channels, heads),
-      norm3(*this, "norm3", channels),
-      ff(*this, "ff", channels) {}
+      norm1_(*this, "norm1", channels),
+      attn1_(*this, "attn1", channels, channels, heads),
+      norm2_(*this, "norm2", channels),
+      attn2_(*this, "attn2", channels, context_channels, heads),
+      norm3_(*this, "norm3", channels),
+      ff_(*this, "ff", channels) {
+  skip_what_one_token_does_not_read(norm2_, attn2_);
+}
 
-Tensor BasicTransformerBlock::forward(const Tensor& tokens, const Tensor& cross) const {
-  Tensor x = attn1.forward(norm1.forward(tokens)) + tokens;
-  x = add_per_clip(x, cross);
-  return ff.forward(norm3.forward(x)) + x;
+CrossAttention BasicTransformerBlock::prepare(const Tensor& context) const {
+  return prepare_cross(attn2_, context);
+}
+
+void BasicTransformerBlock::fold() {
+  is_chunked_ = chunks_pay(attn1_.to_q.weight);
+  attn1_.fold();
+  ff_.fold();
+}
+
+Tensor BasicTransformerBlock::forward(const Tensor& tokens, std::int64_t frames,
+                                      const CrossAttention& cross) const {
+  const Tensor mixed = attn1_.mix(norm1_.forward(tokens));
+  return by_chunks(tokens, frames, is_chunked_, [&](const Chunk& chunk) {
+    const Tensor x = add_attentions({attn1_, norm2_, attn2_}, chunk.of(mixed, frames),
+                                    chunk.of(tokens, frames), cross, chunk);
+    return ff_.forward_add(norm3_.forward(x), x);
+  });
 }
 
 TemporalBasicTransformerBlock::TemporalBasicTransformerBlock(Module& parent, std::string name,
@@ -39,21 +92,49 @@ TemporalBasicTransformerBlock::TemporalBasicTransformerBlock(Module& parent, std
                                                              std::int64_t context_channels,
                                                              std::int64_t heads)
     : Module(parent, std::move(name)),
-      norm_in(*this, "norm_in", channels),
-      ff_in(*this, "ff_in", channels),
-      norm1(*this, "norm1", channels),
-      attn1(*this, "attn1", channels, channels, heads),
-      norm2(*this, "norm2", channels),
-      attn2(*this, "attn2", channels, context_channels, heads),
-      norm3(*this, "norm3", channels),
-      ff(*this, "ff", channels) {}
+      norm_in_(*this, "norm_in", channels),
+      ff_in_(*this, "ff_in", channels),
+      norm1_(*this, "norm1", channels),
+      attn1_(*this, "attn1", channels, channels, heads),
+      norm2_(*this, "norm2", channels),
+      attn2_(*this, "attn2", channels, context_channels, heads),
+      norm3_(*this, "norm3", channels),
+      ff_(*this, "ff", channels) {
+  skip_what_one_token_does_not_read(norm2_, attn2_);
+}
+
+CrossAttention TemporalBasicTransformerBlock::prepare(const Tensor& context) const {
+  return prepare_cross(attn2_, context);
+}
+
+void TemporalBasicTransformerBlock::fold_with(const AlphaBlender& mixer) {
+  is_chunked_ = chunks_pay(attn1_.to_q.weight);
+  if (savings().folded_blend) {
+    ff_.scale_result(mixer, AlphaBlender::Share::rest);
+    folded_alpha_ = at::sigmoid(mixer.mix_factor.to(at::kDouble)).item<double>();
+  }
+  ff_in_.fold();
+  attn1_.fold();
+  ff_.fold();
+}
 
 Tensor TemporalBasicTransformerBlock::forward(const Tensor& tokens, std::int64_t frames,
-                                              const Tensor& cross) const {
-  Tensor x = ff_in.forward(norm_in.forward(tokens)) + tokens;
-  x = attn1.forward_temporal(norm1.forward(x), frames) + x;
-  x = add_per_clip(x, cross);
-  return ff.forward(norm3.forward(x)) + x;
+                                              const Tensor& frame_embedding,
+                                              const CrossAttention& cross,
+                                              const AlphaBlender& mixer) const {
+  const Tensor x = by_chunks(tokens, frames, is_chunked_, [&](const Chunk& chunk) {
+    const Tensor placed = chunk.add_per_frame(chunk.of(tokens, frames), frame_embedding);
+    return ff_in_.forward_add(norm_in_.forward(placed), placed);
+  });
+  const Tensor mixed = attn1_.mix_temporal(norm1_.forward(x), frames);
+  return by_chunks(tokens, frames, is_chunked_, [&](const Chunk& chunk) {
+    const Tensor spatial = chunk.of(tokens, frames);
+    const Tensor y = add_attentions({attn1_, norm2_, attn2_}, chunk.of(mixed, frames),
+                                    chunk.of(x, frames), cross, chunk);
+    const Tensor normed = norm3_.forward(y);
+    if (folded_alpha_) return ff_.forward_add(normed, at::lerp(y, spatial, *folded_alpha_));
+    return at::lerp(ff_.forward_add(normed, y), spatial, mixer.alpha());
+  });
 }
 
 TransformerSpatioTemporalModel::TransformerSpatioTemporalModel(Module& parent, std::string name,
@@ -76,13 +157,21 @@ TransformerSpatioTemporalModel::TransformerSpatioTemporalModel(Module& parent, s
   }
 }
 
+void TransformerSpatioTemporalModel::fold() {
+  proj_in_.fold();
+  transformer_blocks_.fold();
+  for (std::size_t i = 0; i < temporal_transformer_blocks_.size(); ++i)
+    temporal_transformer_blocks_[i].fold_with(time_mixer_);
+  proj_out_.fold();
+}
+
 TransformerConstants TransformerSpatioTemporalModel::prepare(const Tensor& context,
                                                              std::int64_t frames) const {
   TransformerConstants constants;
   for (std::size_t i = 0; i < transformer_blocks_.size(); ++i) {
-    constants.spatial_cross.push_back(transformer_blocks_[i].attn2.constant(context));
+    constants.spatial_cross.push_back(transformer_blocks_[i].prepare(context));
     // The temporal context is that of a clip's first frame, and every frame has the same.
-    constants.temporal_cross.push_back(temporal_transformer_blocks_[i].attn2.constant(context));
+    constants.temporal_cross.push_back(temporal_transformer_blocks_[i].prepare(context));
   }
   const Tensor index = at::arange(frames, context.options().dtype(at::kFloat));
   const Tensor sinusoid = timestep_embedding(index, channels_).to(context.scalar_type());
@@ -92,19 +181,14 @@ TransformerConstants TransformerSpatioTemporalModel::prepare(const Tensor& conte
 
 Tensor TransformerSpatioTemporalModel::forward(const Tensor& picture, std::int64_t frames,
                                                const TransformerConstants& constants) const {
-  const std::int64_t batch = picture.size(0) / frames;
-  const Tensor frame_embedding = constants.frame_embedding.unsqueeze(1);  // [F, 1, C]
-  const Tensor alpha = time_mixer_.alpha();
-
   Tensor x = proj_in_.forward(picture_to_tokens(norm_.forward(picture)));  // [B*F, h*w, C]
   for (std::size_t i = 0; i < transformer_blocks_.size(); ++i) {
-    x = transformer_blocks_[i].forward(x, constants.spatial_cross[i]);
-    Tensor mix = (x.unflatten(0, {batch, frames}) + frame_embedding).flatten(0, 1);
-    mix = temporal_transformer_blocks_[i].forward(mix, frames, constants.temporal_cross[i]);
-    x = at::lerp(mix, x, alpha);  // alpha * x + (1 - alpha) * mix
+    x = transformer_blocks_[i].forward(x, frames, constants.spatial_cross[i]);
+    x = temporal_transformer_blocks_[i].forward(x, frames, constants.frame_embedding,
+                                                constants.temporal_cross[i], time_mixer_);
   }
-  x = proj_out_.forward(x);
-  return tokens_to_picture(x, picture.size(2), picture.size(3)) + picture;
+  x = proj_out_.forward_add(x, picture_to_tokens(picture));
+  return tokens_to_picture(x, picture.size(2), picture.size(3));
 }
 
 }  // namespace svd::nn

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "nn/attention.h"
@@ -7,12 +8,19 @@
 
 namespace svd::nn {
 
+/// Cross-attention to a clip's one context token: what it adds to every token, or, with
+/// Savings::constant_cross_attention off, the token.
+struct CrossAttention {
+  Tensor constant;  ///< [B, 1, C]
+  Tensor context;   ///< [B, 1, context_channels]
+};
+
 /// What is constant over a clip's steps and positions in one transformer (performance notes E1,
 /// E4).
 struct TransformerConstants {
-  std::vector<Tensor> spatial_cross;   // per layer, [B, 1, C]
-  std::vector<Tensor> temporal_cross;  // per layer, [B, 1, C]
-  Tensor frame_embedding;              // [F, C]
+  std::vector<CrossAttention> spatial_cross;   ///< per layer
+  std::vector<CrossAttention> temporal_cross;  ///< per layer
+  Tensor frame_embedding;                      ///< [F, C]
 };
 
 /// diffusers: models/attention.py BasicTransformerBlock (self-attention, cross-attention, GEGLU).
@@ -21,15 +29,20 @@ class BasicTransformerBlock : public Module {
  public:
   BasicTransformerBlock(Module& parent, std::string name, std::int64_t channels,
                         std::int64_t context_channels, std::int64_t heads);
-  /// tokens: [B*F, h*w, C]; cross: [B, 1, C] as `attn2.constant` gives it.
-  Tensor forward(const Tensor& tokens, const Tensor& cross) const;
+  CrossAttention prepare(const Tensor& context) const;
 
-  LayerNorm norm1;
-  Attention attn1;
-  LayerNorm norm2;  // part of the checkpoint; a one-token context does not read it
-  Attention attn2;
-  LayerNorm norm3;
-  FeedForward ff;
+  /// tokens: [B*F, h*w, C] -> same.
+  Tensor forward(const Tensor& tokens, std::int64_t frames, const CrossAttention& cross) const;
+  void fold() override;
+
+ private:
+  LayerNorm norm1_;
+  Attention attn1_;
+  LayerNorm norm2_;  // part of the checkpoint; a one-token context does not read it
+  Attention attn2_;
+  LayerNorm norm3_;
+  FeedForward ff_;
+  bool is_chunked_ = false;
 };
 
 /// diffusers: models/attention.py TemporalBasicTransformerBlock: self-attention over frames.
@@ -38,16 +51,28 @@ class TemporalBasicTransformerBlock : public Module {
  public:
   TemporalBasicTransformerBlock(Module& parent, std::string name, std::int64_t channels,
                                 std::int64_t context_channels, std::int64_t heads);
-  Tensor forward(const Tensor& tokens, std::int64_t frames, const Tensor& cross) const;
+  CrossAttention prepare(const Tensor& context) const;
 
-  LayerNorm norm_in;
-  FeedForward ff_in;
-  LayerNorm norm1;
-  Attention attn1;
-  LayerNorm norm2;
-  Attention attn2;
-  LayerNorm norm3;
-  FeedForward ff;
+  /// The block on tokens + frame_embedding ([F, C]), blended with its input:
+  /// alpha * tokens + (1 - alpha) * block(tokens + frame_embedding), alpha that of `mixer`.
+  /// tokens: [B*F, h*w, C] -> same.
+  Tensor forward(const Tensor& tokens, std::int64_t frames, const Tensor& frame_embedding,
+                 const CrossAttention& cross, const AlphaBlender& mixer) const;
+
+  /// 1 - alpha goes into the feed-forward's last layer.
+  void fold_with(const AlphaBlender& mixer);
+
+ private:
+  LayerNorm norm_in_;
+  FeedForward ff_in_;
+  LayerNorm norm1_;
+  Attention attn1_;
+  LayerNorm norm2_;
+  Attention attn2_;
+  LayerNorm norm3_;
+  FeedForward ff_;
+  bool is_chunked_ = false;
+  std::optional<double> folded_alpha_;
 };
 
 /// diffusers: models/transformers/transformer_temporal.py TransformerSpatioTemporalModel.
@@ -65,6 +90,7 @@ class TransformerSpatioTemporalModel : public Module {
   /// picture: [B*F, C, h, w] -> same.
   Tensor forward(const Tensor& picture, std::int64_t frames,
                  const TransformerConstants& constants) const;
+  void fold() override;
 
  private:
   std::int64_t channels_;

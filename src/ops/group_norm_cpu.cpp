@@ -4,22 +4,15 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <vector>
+
+#include "ops/clones.h"
 
 namespace svd::ops {
 namespace {
 
 using at::Tensor;
-
-// Loops are compiled for several instruction sets, chosen when the program starts; without fused
-// multiply-add, so that all of them give the same bits.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define SVD_CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
-#else
-#define SVD_CLONES
-#endif
 
 // Pictures are matrices [rows, channels]; a block is a range of rows of one picture.
 struct Blocks {
@@ -32,32 +25,12 @@ struct Blocks {
   std::int64_t rows_of(std::int64_t block) const {
     return std::min(block_rows, rows - block % per_picture * block_rows);
   }
-  std::int64_t offset_of(std::int64_t block) const {
-    return (block / per_picture * rows + block % per_picture * block_rows) * channels;
+  std::int64_t first_row_of(std::int64_t block) const {
+    return block / per_picture * rows + block % per_picture * block_rows;
   }
 
   std::int64_t pictures, rows, channels, block_rows, per_picture;
 };
-
-// bfloat16 as its bits, converted without branches, which compilers can vectorise.
-using Bits = std::uint16_t;
-
-float widen(float v) { return v; }
-float widen(Bits v) { return std::bit_cast<float>(static_cast<std::uint32_t>(v) << 16); }
-
-template <class T>
-T narrow(float v);
-template <>
-float narrow<float>(float v) {
-  return v;
-}
-template <>
-Bits narrow<Bits>(float v) {
-  const auto bits = std::bit_cast<std::uint32_t>(v);
-  const std::uint32_t nearest = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-  const bool is_nan = (bits & 0x7fffffff) > 0x7f800000;
-  return static_cast<Bits>(is_nan ? 0x7fc0 : nearest);
-}
 
 // Mean and sum of squared deviations of every channel over the rows of a block.
 template <class T>
@@ -93,29 +66,45 @@ SVD_CLONES void block_moments(const Bits* x, std::int64_t rows, std::int64_t cha
   block_moments_of(x, rows, channels, mean, squares);
 }
 
-// y = (x - mean) * scale + shift, all three by channel.
-template <class T>
-[[gnu::always_inline]] inline void normalize_of(const T* __restrict__ x,
+// y = (x - mean) * scale + shift, all three by channel, then SiLU if asked for. x: [rows,
+// channels]; rows of y are `stride` apart.
+template <class T, bool silu>
+[[gnu::always_inline]] inline void normalize_as(const T* __restrict__ x,
                                                 const float* __restrict__ mean,
                                                 const float* __restrict__ scale,
                                                 const float* __restrict__ shift, T* __restrict__ y,
-                                                std::int64_t rows, std::int64_t channels) {
+                                                std::int64_t rows, std::int64_t channels,
+                                                std::int64_t stride) {
   for (std::int64_t row = 0; row < rows; ++row) {
     for (std::int64_t c = 0; c < channels; ++c) {
-      const std::int64_t at = row * channels + c;
-      y[at] = narrow<T>((widen(x[at]) - mean[c]) * scale[c] + shift[c]);
+      const float v = (widen(x[row * channels + c]) - mean[c]) * scale[c] + shift[c];
+      y[row * stride + c] = narrow<T>(silu ? v / (1 + exp_of(-v)) : v);
     }
   }
 }
 
+template <class T>
+[[gnu::always_inline]] inline void normalize_of(const T* x, const float* mean, const float* scale,
+                                                const float* shift, bool silu, T* y,
+                                                std::int64_t rows, std::int64_t channels,
+                                                std::int64_t stride) {
+  if (silu) {
+    normalize_as<T, true>(x, mean, scale, shift, y, rows, channels, stride);
+  } else {
+    normalize_as<T, false>(x, mean, scale, shift, y, rows, channels, stride);
+  }
+}
+
 SVD_CLONES void normalize(const float* x, const float* mean, const float* scale, const float* shift,
-                          float* y, std::int64_t rows, std::int64_t channels) {
-  normalize_of(x, mean, scale, shift, y, rows, channels);
+                          bool silu, float* y, std::int64_t rows, std::int64_t channels,
+                          std::int64_t stride) {
+  normalize_of(x, mean, scale, shift, silu, y, rows, channels, stride);
 }
 
 SVD_CLONES void normalize(const Bits* x, const float* mean, const float* scale, const float* shift,
-                          Bits* y, std::int64_t rows, std::int64_t channels) {
-  normalize_of(x, mean, scale, shift, y, rows, channels);
+                          bool silu, Bits* y, std::int64_t rows, std::int64_t channels,
+                          std::int64_t stride) {
+  normalize_of(x, mean, scale, shift, silu, y, rows, channels, stride);
 }
 
 struct Statistics {
@@ -151,24 +140,51 @@ Statistics group_statistics(const Blocks& blocks, const float* means, const floa
           static_cast<float>(1 / std::sqrt(deviations / count + eps))};
 }
 
+// Channels [first, first + channels) of the result, which come from one source.
 template <class T>
-void normalize_block(const T* x, const Statistics* statistics, const T* weight, const T* bias, T* y,
-                     std::int64_t rows, std::int64_t channels, std::int64_t width) {
+struct Source {
+  const T* x;
+  std::int64_t first;
+  std::int64_t channels;
+};
+
+template <class T>
+struct Job {
+  std::vector<Source<T>> sources;
+  const T* weight;
+  const T* bias;
+  T* y;
+  std::int64_t groups;
+  double eps;
+  bool silu;
+};
+
+template <class T>
+void normalize_block(const Job<T>& job, const Blocks& blocks, std::int64_t block,
+                     const Statistics* statistics) {
+  const std::int64_t channels = blocks.channels;
+  const std::int64_t width = channels / job.groups;
   std::vector<float> mean(channels);
   std::vector<float> scale(channels);
   std::vector<float> shift(channels);
   for (std::int64_t c = 0; c < channels; ++c) {
     mean[c] = statistics[c / width].mean;
-    scale[c] = statistics[c / width].scale * widen(weight[c]);
-    shift[c] = widen(bias[c]);
+    scale[c] = statistics[c / width].scale * widen(job.weight[c]);
+    shift[c] = widen(job.bias[c]);
   }
-  normalize(x, mean.data(), scale.data(), shift.data(), y, rows, channels);
+  const std::int64_t row = blocks.first_row_of(block);
+  for (const Source<T>& source : job.sources) {
+    normalize(source.x + row * source.channels, mean.data() + source.first,
+              scale.data() + source.first, shift.data() + source.first, job.silu,
+              job.y + row * channels + source.first, blocks.rows_of(block), source.channels,
+              channels);
+  }
 }
 
 template <class T>
-void run(const T* x, const T* weight, const T* bias, T* y, const Blocks& blocks,
-         std::int64_t groups, double eps) {
+void run(const Job<T>& job, const Blocks& blocks) {
   const std::int64_t channels = blocks.channels;
+  const std::int64_t groups = job.groups;
   const std::int64_t width = channels / groups;
   const std::int64_t count = blocks.pictures * blocks.per_picture;
   std::vector<float> means(count * channels);
@@ -177,52 +193,72 @@ void run(const T* x, const T* weight, const T* bias, T* y, const Blocks& blocks,
 
   at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t block = begin; block < end; ++block) {
-      block_moments(x + blocks.offset_of(block), blocks.rows_of(block), channels,
-                    means.data() + block * channels, squares.data() + block * channels);
+      for (const Source<T>& source : job.sources) {
+        block_moments(source.x + blocks.first_row_of(block) * source.channels,
+                      blocks.rows_of(block), source.channels,
+                      means.data() + block * channels + source.first,
+                      squares.data() + block * channels + source.first);
+      }
     }
   });
   at::parallel_for(0, blocks.pictures * groups, groups, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       statistics[i] = group_statistics(blocks, means.data(), squares.data(), i / groups,
-                                       i % groups * width, width, eps);
+                                       i % groups * width, width, job.eps);
     }
   });
   at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t block = begin; block < end; ++block) {
-      const std::int64_t offset = blocks.offset_of(block);
-      normalize_block(x + offset, statistics.data() + block / blocks.per_picture * groups, weight,
-                      bias, y + offset, blocks.rows_of(block), channels, width);
+      normalize_block(job, blocks, block, statistics.data() + block / blocks.per_picture * groups);
     }
   });
 }
 
+template <class T>
+void run_as(const std::vector<Tensor>& sources, const Tensor& weight, const Tensor& bias, Tensor& y,
+            std::int64_t groups, double eps, bool silu) {
+  Job<T> job{.sources = {},
+             .weight = static_cast<const T*>(weight.const_data_ptr()),
+             .bias = static_cast<const T*>(bias.const_data_ptr()),
+             .y = static_cast<T*>(y.mutable_data_ptr()),
+             .groups = groups,
+             .eps = eps,
+             .silu = silu};
+  std::int64_t channels = 0;
+  for (const Tensor& source : sources) {
+    job.sources.push_back(
+        {static_cast<const T*>(source.const_data_ptr()), channels, source.size(1)});
+    channels += source.size(1);
+  }
+  run(job, Blocks(y.size(0), y.size(2) * y.size(3), channels));
+}
+
 }  // namespace
 
-Tensor group_norm_cpu(const Tensor& input, std::int64_t groups, const Tensor& weight,
-                      const Tensor& bias, double eps) {
-  if (input.scalar_type() == at::kHalf) {
+Tensor group_norm_cpu(const Tensor& x, const Tensor& second, std::int64_t groups,
+                      const Tensor& weight, const Tensor& bias, double eps, bool silu) {
+  if (x.scalar_type() == at::kHalf) {
     // Few CPUs compute in float16, so few people run it here: no version of its own.
-    return group_norm_cpu(input.to(at::kFloat), groups, weight.to(at::kFloat), bias.to(at::kFloat),
-                          eps)
+    const auto wide = [](const Tensor& t) { return t.defined() ? t.to(at::kFloat) : t; };
+    return group_norm_cpu(wide(x), wide(second), groups, wide(weight), wide(bias), eps, silu)
         .to(at::kHalf);
   }
-  const Tensor x = input.contiguous(at::MemoryFormat::ChannelsLast);
-  Tensor y = at::empty(x.sizes(), x.options(), at::MemoryFormat::ChannelsLast);
-  if (x.numel() == 0) {
+  std::vector<Tensor> sources = {x.contiguous(at::MemoryFormat::ChannelsLast)};
+  std::vector<std::int64_t> sizes = x.sizes().vec();
+  if (second.defined()) {
+    sources.push_back(second.contiguous(at::MemoryFormat::ChannelsLast));
+    sizes[1] += second.size(1);
+  }
+  Tensor y = at::empty(sizes, x.options(), at::MemoryFormat::ChannelsLast);
+  if (y.numel() == 0) {
     return y;
   }
   const Tensor w = weight.contiguous();
   const Tensor b = bias.contiguous();
-  const Blocks blocks(x.size(0), x.size(2) * x.size(3), x.size(1));
-  const auto run_as = [&]<class T>(T) {
-    run(static_cast<const T*>(x.const_data_ptr()), static_cast<const T*>(w.const_data_ptr()),
-        static_cast<const T*>(b.const_data_ptr()), static_cast<T*>(y.mutable_data_ptr()), blocks,
-        groups, eps);
-  };
   if (x.scalar_type() == at::kFloat) {
-    run_as(float());
+    run_as<float>(sources, w, b, y, groups, eps, silu);
   } else {
-    run_as(Bits());
+    run_as<Bits>(sources, w, b, y, groups, eps, silu);
   }
   return y;
 }

@@ -6,12 +6,11 @@
 
 namespace svd::ops {
 
-/// Group normalisation without SiLU on the CPU, for float32, bfloat16 and float16; arguments and
-/// result as `group_norm`. Means and squared deviations are taken apart, in two passes over blocks
-/// that stay in cache: the stock operation subtracts squares for channels-last input and loses
-/// all digits where the mean is large against the spread. Results do not depend on the thread
-/// count.
-at::Tensor group_norm_cpu(const at::Tensor& x, std::int64_t groups, const at::Tensor& weight,
-                          const at::Tensor& bias, double eps);
+/// Group normalisation on the CPU for float32, bfloat16 and float16; arguments and result as
+/// `group_norm`. Means and squared deviations are taken apart, in two passes over blocks that stay
+/// in cache: the stock operation subtracts squares for channels-last input and loses all digits
+/// where the mean is large against the spread. Results do not depend on the thread count.
+at::Tensor group_norm_cpu(const at::Tensor& x, const at::Tensor& second, std::int64_t groups,
+                          const at::Tensor& weight, const at::Tensor& bias, double eps, bool silu);
 
 }  // namespace svd::ops

@@ -3,11 +3,14 @@
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/group_norm.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/silu.h>
 #include <torch/library.h>
+
+#include <optional>
 
 #include "ops/group_norm_cpu.h"
 
@@ -15,8 +18,8 @@ namespace svd::ops {
 namespace {
 
 using at::Tensor;
-using GroupNormSchema = Tensor(const Tensor&, std::int64_t, const Tensor&, const Tensor&, double,
-                               bool);
+using GroupNormSchema = Tensor(const Tensor&, const std::optional<Tensor>&, std::int64_t,
+                               const Tensor&, const Tensor&, double, bool);
 using GegluSchema = Tensor(const Tensor&);
 
 Tensor composite_group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight,
@@ -34,10 +37,9 @@ Tensor composite_geglu(const Tensor& x) {
   return at::mul(halves[0], at::gelu(halves[1]));
 }
 
-Tensor cpu_group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight,
-                      const Tensor& bias, double eps, bool silu) {
-  Tensor y = group_norm_cpu(x, groups, weight, bias, eps);
-  return silu ? at::silu_(y) : y;
+Tensor cpu_group_norm(const Tensor& x, const std::optional<Tensor>& second, std::int64_t groups,
+                      const Tensor& weight, const Tensor& bias, double eps, bool silu) {
+  return group_norm_cpu(x, second.value_or(Tensor()), groups, weight, bias, eps, silu);
 }
 
 Tensor cpu_geglu(const Tensor& x) {
@@ -67,20 +69,28 @@ bool has_own_version(const c10::OperatorHandle& op, const Tensor& x) {
 
 Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight, const Tensor& bias,
                   double eps, bool silu) {
+  return group_norm(x, {}, groups, weight, bias, eps, silu);
+}
+
+Tensor group_norm(const Tensor& x, const Tensor& second, std::int64_t groups, const Tensor& weight,
+                  const Tensor& bias, double eps, bool silu) {
   static const auto op = find<GroupNormSchema>("svd::group_norm");
-  TORCH_CHECK(x.dim() == 4 && groups > 0 && x.size(1) % groups == 0,
+  const bool one = !second.defined();
+  const std::int64_t channels = x.dim() == 4 ? x.size(1) + (one ? 0 : second.size(1)) : 0;
+  TORCH_CHECK(x.dim() == 4 && groups > 0 && channels % groups == 0,
               "group_norm: expected [N, C, h, w] with C a multiple of ", groups, ", got ",
               x.sizes());
   for (const Tensor* const affine : {&weight, &bias}) {
-    TORCH_CHECK(affine->numel() == x.size(1) && affine->scalar_type() == x.scalar_type(),
-                "group_norm: weight and bias must have the input's channels and type, ", x.size(1),
+    TORCH_CHECK(affine->numel() == channels && affine->scalar_type() == x.scalar_type(),
+                "group_norm: weight and bias must have the input's channels and type, ", channels,
                 " of ", x.scalar_type(), ", got ", affine->numel(), " of ", affine->scalar_type());
   }
   if (needs_gradient(x, weight, bias) || !has_own_version(op, x)) {
-    return composite_group_norm(x, groups, weight, bias, eps, silu);
+    const Tensor joined = one ? x : at::cat({x, second}, 1);
+    return composite_group_norm(joined, groups, weight, bias, eps, silu);
   }
   const at::AutoDispatchBelowADInplaceOrView below_autograd;
-  return op.call(x, groups, weight, bias, eps, silu);
+  return op.call(x, one ? std::nullopt : std::optional(second), groups, weight, bias, eps, silu);
 }
 
 Tensor geglu(const Tensor& x) {
@@ -95,8 +105,8 @@ Tensor geglu(const Tensor& x) {
 
 TORCH_LIBRARY(svd, m) {
   m.def(
-      "group_norm(Tensor x, int groups, Tensor weight, Tensor bias, float eps, bool silu) -> "
-      "Tensor");
+      "group_norm(Tensor x, Tensor? second, int groups, Tensor weight, Tensor bias, float eps, "
+      "bool silu) -> Tensor");
   m.def("geglu(Tensor x) -> Tensor");
 }
 

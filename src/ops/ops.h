@@ -14,6 +14,11 @@ namespace svd::ops {
 at::Tensor group_norm(const at::Tensor& x, std::int64_t groups, const at::Tensor& weight,
                       const at::Tensor& bias, double eps, bool silu);
 
+/// The same over the channels of x [N, C1, h, w] and `second` [N, C2, h, w] together, which are
+/// read where they are: group_norm(cat({x, second}, 1), ...). Result [N, C1 + C2, h, w].
+at::Tensor group_norm(const at::Tensor& x, const at::Tensor& second, std::int64_t groups,
+                      const at::Tensor& weight, const at::Tensor& bias, double eps, bool silu);
+
 /// GEGLU's gate. x: [..., 2C] = (value, gate); result [..., C] = value * gelu_erf(gate).
 at::Tensor geglu(const at::Tensor& x);
 

@@ -35,9 +35,9 @@ sampling::Denoiser guided_denoiser(const networks::UNetSpatioTemporalConditionMo
     embeds = with_unconditional(embeds);
     image_latents = with_unconditional(image_latents);
   }
-  const networks::ClipContext context = unet.prepare(
-      embeds.to(device, dtype), conditioning.added_time_ids.expand({batch, 3}).to(device), frames,
-      at::tensor(noise_levels, at::kDouble).to(at::kFloat).to(device));
+  const networks::ClipContext context =
+      unet.prepare(embeds.to(device, dtype), conditioning.added_time_ids.to(device), frames,
+                   at::tensor(noise_levels, at::kDouble).to(at::kFloat).to(device));
   image_latents = image_latents.unsqueeze(1).expand({-1, frames, -1, -1, -1}).to(device);
   const Tensor scale = at::tensor(guidance, at::kFloat).view({1, frames, 1, 1, 1}).to(device);
 

@@ -53,12 +53,17 @@ void load_weights(nn::Module& network, const weights::Checkpoint& checkpoint, we
                   at::ScalarType dtype, const c10::Device& device,
                   const std::function<void()>& between) {
   for (const nn::Parameter& parameter : network.parameters()) {
+    if (parameter.unread) continue;
     between();
     const at::Tensor stored = checkpoint.read(part, parameter.name, dtype);
     TORCH_CHECK(stored.sizes() == parameter.shape, parameter.name, ": expected shape ",
                 at::IntArrayRef(parameter.shape), ", got ", stored.sizes());
     *parameter.tensor = (parameter.kernel ? channels_last_kernel(stored) : stored).to(device);
     if (!parameter.tensor->is_alias_of(stored)) checkpoint.release(part, parameter.name);
+  }
+  network.fold();
+  for (const nn::Parameter& parameter : network.parameters()) {
+    if (!parameter.tensor->defined() && !parameter.unread) checkpoint.release(part, parameter.name);
   }
 }
 

@@ -15,8 +15,8 @@ namespace svd::pipeline {
 /// allocating them. One line for each missing, unexpected and mis-shaped key; empty: complete.
 std::vector<std::string> check_weights(const weights::Checkpoint& checkpoint);
 
-/// Fills every parameter of `network` from `part`, as `dtype` on `device`; convolution kernels in
-/// channels-last memory. Tensor by tensor, so that no second copy of the part ever exists.
+/// Fills every parameter of `network` that inference reads from `part`, as `dtype` on `device`, and
+/// folds the network. Tensor by tensor, so that no second copy of the part ever exists.
 /// `between` is called between tensors and may throw. Throws Error{model}.
 void load_weights(nn::Module& network, const weights::Checkpoint& checkpoint, weights::Part part,
                   at::ScalarType dtype, const c10::Device& device,

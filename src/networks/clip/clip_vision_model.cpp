@@ -6,8 +6,8 @@
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/sigmoid.h>
 
-#include "nn/attention.h"
 #include "nn/layout.h"
+#include "ops/attention.h"
 
 namespace svd::networks {
 
@@ -28,11 +28,10 @@ ClipEncoderLayer::ClipEncoderLayer(nn::Module& parent, std::string name,
       fc2_(mlp_, "fc2", config.intermediate_size, config.hidden_size) {}
 
 Tensor ClipEncoderLayer::self_attention(const Tensor& x) const {
-  const auto heads_first = [&](const nn::Linear& layer) {
-    return layer.forward(x).unflatten(-1, {heads_, x.size(-1) / heads_}).transpose(1, 2);
+  const auto heads = [&](const nn::Linear& layer) {
+    return layer.forward(x).unflatten(-1, {heads_, x.size(-1) / heads_});
   };
-  return out_proj_.forward(
-      nn::attention(heads_first(q_proj_), heads_first(k_proj_), heads_first(v_proj_)));
+  return out_proj_.forward(ops::attention(heads(q_proj_), heads(k_proj_), heads(v_proj_)));
 }
 
 Tensor ClipEncoderLayer::mlp(const Tensor& x) const {

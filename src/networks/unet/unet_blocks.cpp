@@ -1,9 +1,5 @@
 #include "networks/unet/unet_blocks.h"
 
-#include <ATen/ops/cat.h>
-
-#include "nn/layout.h"
-
 namespace svd::networks {
 namespace {
 
@@ -20,8 +16,9 @@ BlockConstants prepare_layers(const Resnets& resnets, const Attentions& attentio
   return constants;
 }
 
-void add_resnet(Resnets& resnets, int in, int out, const BlockShape& shape) {
-  resnets.emplace(in, out, shape.time_channels, shape.eps, shape.eps, nn::Blend::alpha_spatial);
+void add_resnet(Resnets& resnets, int in, int out, const BlockShape& shape, int skip = 0) {
+  resnets.emplace(in, out, shape.time_channels, shape.eps, shape.eps, nn::Blend::alpha_spatial,
+                  skip);
 }
 
 void add_attention(Attentions& attentions, int channels, const BlockShape& shape) {
@@ -54,7 +51,7 @@ Tensor DownBlockSpatioTemporal::forward(Tensor x, std::int64_t frames,
                                         const BetweenBlocks& between) const {
   for (std::size_t i = 0; i < resnets_.size(); ++i) {
     between();
-    x = resnets_[i].forward(x, frames, constants.resnets[i], step);
+    x = resnets_[i].forward({x, {}}, frames, constants.resnets[i], step);
     if (i < attentions_.size()) x = attentions_[i].forward(x, frames, constants.attentions[i]);
     skips.push_back(x);
   }
@@ -84,9 +81,9 @@ Tensor UNetMidBlockSpatioTemporal::forward(Tensor x, std::int64_t frames,
                                            const BlockConstants& constants, std::int64_t step,
                                            const BetweenBlocks& between) const {
   between();
-  x = resnets_[0].forward(x, frames, constants.resnets[0], step);
+  x = resnets_[0].forward({x, {}}, frames, constants.resnets[0], step);
   x = attentions_[0].forward(x, frames, constants.attentions[0]);
-  return resnets_[1].forward(x, frames, constants.resnets[1], step);
+  return resnets_[1].forward({x, {}}, frames, constants.resnets[1], step);
 }
 
 UpBlockSpatioTemporal::UpBlockSpatioTemporal(nn::Module& parent, std::string name, int in,
@@ -98,7 +95,7 @@ UpBlockSpatioTemporal::UpBlockSpatioTemporal(nn::Module& parent, std::string nam
   for (int i = 0; i < shape.layers; ++i) {
     const int from_below = i == 0 ? previous : out;
     const int from_skip = i == shape.layers - 1 ? in : out;
-    add_resnet(resnets_, from_below + from_skip, out, shape);
+    add_resnet(resnets_, from_below + from_skip, out, shape, from_skip);
     if (shape.attention) add_attention(attentions_, out, shape);
   }
   if (shape.resample) upsamplers_.emplace(out);
@@ -115,9 +112,9 @@ Tensor UpBlockSpatioTemporal::forward(Tensor x, std::int64_t frames,
                                       const BetweenBlocks& between) const {
   for (std::size_t i = 0; i < resnets_.size(); ++i) {
     between();
-    x = nn::channels_last(at::cat({x, skips.back()}, 1));
+    const Tensor skip = std::move(skips.back());
     skips.pop_back();
-    x = resnets_[i].forward(x, frames, constants.resnets[i], step);
+    x = resnets_[i].forward({x, skip}, frames, constants.resnets[i], step);
     if (i < attentions_.size()) x = attentions_[i].forward(x, frames, constants.attentions[i]);
   }
   return upsamplers_.size() > 0 ? upsamplers_[0].forward(x) : x;

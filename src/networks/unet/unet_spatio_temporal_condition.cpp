@@ -68,13 +68,13 @@ ClipContext UNetSpatioTemporalConditionModel::prepare(const Tensor& embeds,
                                                       std::int64_t frames,
                                                       const Tensor& timesteps) const {
   const auto dtype = embeds.scalar_type();
-  const std::int64_t batch = embeds.size(0);
   const Tensor steps = nn::timestep_embedding(timesteps, config_.block_out_channels.front());
   const Tensor ids =
       nn::timestep_embedding(added_time_ids.flatten(), config_.addition_time_embed_dim)
-          .reshape({batch, -1});
-  const Tensor embedding = time_embedding_.forward(steps.to(dtype)).unsqueeze(1) +
-                           add_embedding_.forward(ids.to(dtype)).unsqueeze(0);  // [steps, B, C]
+          .reshape({added_time_ids.size(0), -1});
+  const Tensor embedding =
+      time_embedding_.forward(steps.to(dtype)).unsqueeze(1) +
+      add_embedding_.forward(ids.to(dtype)).unsqueeze(0);  // [steps, B, C], B of the ids
   const Tensor time = at::silu(embedding);
 
   ClipContext context;

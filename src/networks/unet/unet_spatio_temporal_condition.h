@@ -32,7 +32,7 @@ class UNetSpatioTemporalConditionModel : public nn::Module {
  public:
   UNetSpatioTemporalConditionModel(const UNetConfig& config, const UNetNormEps& eps);
 
-  /// embeds: [B, 1, cross_attention_dim]; added_time_ids: [B, 3] (fps, motion bucket, noise
+  /// embeds: [B, 1, cross_attention_dim]; added_time_ids: [B or 1, 3] (fps, motion bucket, noise
   /// augmentation); timesteps: [steps] c_noise values. B are independent clips (for guidance:
   /// unconditional, conditional). Differentiable.
   ClipContext prepare(const Tensor& embeds, const Tensor& added_time_ids, std::int64_t frames,

@@ -1,9 +1,7 @@
 #include "networks/vae/autoencoder_blocks.h"
 
-#include <ATen/TensorOperators.h>
-
-#include "nn/attention.h"
 #include "nn/layout.h"
+#include "ops/attention.h"
 
 namespace svd::networks {
 
@@ -19,10 +17,10 @@ VaeAttention::VaeAttention(nn::Module& parent, std::string name, int channels)
 
 Tensor VaeAttention::forward(const Tensor& picture) const {
   const Tensor tokens = nn::picture_to_tokens(group_norm_.forward(picture));  // [N, h*w, C]
-  const auto one_head = [&](const nn::Linear& layer) { return layer.forward(tokens).unsqueeze(1); };
-  const Tensor mixed = nn::attention(one_head(to_q_), one_head(to_k_), one_head(to_v_));
-  return nn::tokens_to_picture(to_out_[0].forward(mixed), picture.size(2), picture.size(3)) +
-         picture;
+  const auto one_head = [&](const nn::Linear& layer) { return layer.forward(tokens).unsqueeze(2); };
+  const Tensor mixed = ops::attention(one_head(to_q_), one_head(to_k_), one_head(to_v_));
+  return nn::tokens_to_picture(to_out_[0].forward_add(mixed, nn::picture_to_tokens(picture)),
+                               picture.size(2), picture.size(3));
 }
 
 DownEncoderBlock2D::DownEncoderBlock2D(nn::Module& parent, std::string name, int in, int out,

@@ -34,7 +34,7 @@ class VaeResnet : public nn::ResnetBlock2D {
   VaeResnet(nn::Module& parent, std::string name, int in, int out)
       : ResnetBlock2D(parent, std::move(name), in, out, 0, 1e-6) {}
   Tensor forward(const Tensor& picture, std::int64_t) const {
-    return ResnetBlock2D::forward(picture, {});
+    return ResnetBlock2D::forward({picture, {}}, {});
   }
 };
 
@@ -43,7 +43,9 @@ class VaeTemporalResnet : public nn::SpatioTemporalResBlock {
   VaeTemporalResnet(nn::Module& parent, std::string name, int in, int out)
       : SpatioTemporalResBlock(parent, std::move(name), in, out, 0, 1e-6, 1e-5,
                                nn::Blend::alpha_temporal) {}
-  using SpatioTemporalResBlock::forward;
+  Tensor forward(const Tensor& picture, std::int64_t frames) const {
+    return SpatioTemporalResBlock::forward(picture, frames);
+  }
 };
 
 /// diffusers: UNetMidBlock2D (VaeResnet) and MidBlockTemporalDecoder (VaeTemporalResnet).

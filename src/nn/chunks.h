@@ -1,0 +1,38 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+
+namespace svd::nn {
+
+using at::Tensor;
+
+/// A part of tokens [B*F, h*w, C]: whole frames of one clip, or a piece of one frame, which are
+/// adjacent in memory; or everything.
+struct Chunk {
+  std::int64_t clips;  ///< B, 1 in a part
+  std::int64_t clip;   ///< first
+  std::int64_t frames, first_frame;
+  std::int64_t positions, first_position;
+
+  bool is_one_clip() const { return clips == 1; }
+
+  /// The part of tokens, of `all_frames` a clip: a view [clips*frames, positions, C].
+  Tensor of(const Tensor& tokens, std::int64_t all_frames) const;
+
+  /// x [clips*frames, positions, C] + embedding [F, C] of each frame.
+  Tensor add_per_frame(const Tensor& x, const Tensor& embedding) const;
+
+  /// x [clips*frames, positions, C] + vectors [B, 1, C] of each clip.
+  Tensor add_per_clip(const Tensor& x, const Tensor& vectors) const;
+};
+
+/// Computes a function of tokens that treats every position by itself, part after part, so that what
+/// it makes in between stays in the cache. `compute` gets a chunk and returns its result,
+/// [frames, positions, C]. `chunked` false: all at once (differentiable). tokens: [B*F, h*w, C].
+Tensor by_chunks(const Tensor& tokens, std::int64_t frames, bool chunked,
+                 const std::function<Tensor(const Chunk&)>& compute);
+
+}  // namespace svd::nn

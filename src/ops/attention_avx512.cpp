@@ -1,0 +1,294 @@
+#include "ops/attention_avx512.h"
+
+#if defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && \
+    defined(__AVX512VL__)
+
+#include <immintrin.h>
+#include <math.h>
+
+/// Note: [Attention in bfloat16]
+/// vdpbf16ps multiplies pairs: each 32-bit lane of the sum gets a0*b0 + a1*b1. So both products run
+/// over pairs of the dimension that is summed, and the right operand is packed once per head into
+/// panels whose rows are such pairs, 16 lanes to a register:
+///
+///     keys    panel of 64 keys   [depth/2][64 keys]     scores  = q k^T, pairs along depth
+///     values  all keys           [keys/2][depth]        result  = p v,   pairs along keys
+///
+/// Queries are taken kQueryBlock at a time against kKeyBlock keys (their scores stay in the cache),
+/// with the running maximum and sum of the online softmax (Milakov and Gimelshein 2018).
+namespace svd::ops::avx512 {
+namespace {
+
+constexpr int kLanes = 16;
+constexpr int kPanelKeys = 64;
+constexpr int kKeyBlock = 256;
+constexpr int kQueryBlock = 48;
+constexpr int kTileRows = 6;
+constexpr int kTileVectors = 4;  // 6 x 4 sums, 4 right operands and a left one: 29 of 32 registers
+
+using Pair = std::uint32_t;  // two bfloat16
+
+std::int64_t round_up(std::int64_t n, std::int64_t to) { return (n + to - 1) / to * to; }
+
+Pair load_pair(const std::uint16_t* at) {
+  Pair pair;
+  __builtin_memcpy(&pair, at, sizeof pair);
+  return pair;
+}
+
+// c[rows, vectors * 16] (+)= a[rows, pairs] b[pairs, vectors * 16] over pairs.
+template <int rows, int vectors>
+void tile(const Pair* a, std::int64_t a_stride, const Pair* b, std::int64_t b_stride, float* c,
+          std::int64_t c_stride, std::int64_t pairs, bool accumulate) {
+  __m512 sums[rows][vectors];
+  for (int i = 0; i < rows; ++i) {
+    for (int j = 0; j < vectors; ++j) {
+      sums[i][j] =
+          accumulate ? _mm512_loadu_ps(c + i * c_stride + j * kLanes) : _mm512_setzero_ps();
+    }
+  }
+  for (std::int64_t p = 0; p < pairs; ++p) {
+    __m512i right[vectors];
+    for (int j = 0; j < vectors; ++j) {
+      right[j] = _mm512_loadu_si512(b + p * b_stride + j * kLanes);
+    }
+    for (int i = 0; i < rows; ++i) {
+      const auto left = (__m512bh)_mm512_set1_epi32(static_cast<int>(a[i * a_stride + p]));
+      for (int j = 0; j < vectors; ++j) {
+        sums[i][j] = _mm512_dpbf16_ps(sums[i][j], left, (__m512bh)right[j]);
+      }
+    }
+  }
+  for (int i = 0; i < rows; ++i) {
+    for (int j = 0; j < vectors; ++j) {
+      _mm512_storeu_ps(c + i * c_stride + j * kLanes, sums[i][j]);
+    }
+  }
+}
+
+template <int vectors>
+void tile_of_rows(std::int64_t rows, const Pair* a, std::int64_t a_stride, const Pair* b,
+                  std::int64_t b_stride, float* c, std::int64_t c_stride, std::int64_t pairs,
+                  bool accumulate) {
+  switch (rows) {
+    case 1:
+      return tile<1, vectors>(a, a_stride, b, b_stride, c, c_stride, pairs, accumulate);
+    case 2:
+      return tile<2, vectors>(a, a_stride, b, b_stride, c, c_stride, pairs, accumulate);
+    case 3:
+      return tile<3, vectors>(a, a_stride, b, b_stride, c, c_stride, pairs, accumulate);
+    case 4:
+      return tile<4, vectors>(a, a_stride, b, b_stride, c, c_stride, pairs, accumulate);
+    case 5:
+      return tile<5, vectors>(a, a_stride, b, b_stride, c, c_stride, pairs, accumulate);
+    default:
+      return tile<6, vectors>(a, a_stride, b, b_stride, c, c_stride, pairs, accumulate);
+  }
+}
+
+// The same for any number of rows and vectors.
+void multiply(std::int64_t rows, std::int64_t vectors, const Pair* a, std::int64_t a_stride,
+              const Pair* b, std::int64_t b_stride, float* c, std::int64_t c_stride,
+              std::int64_t pairs, bool accumulate) {
+  for (std::int64_t j = 0; j < vectors; j += kTileVectors) {
+    const std::int64_t wide = vectors - j < kTileVectors ? vectors - j : kTileVectors;
+    for (std::int64_t i = 0; i < rows; i += kTileRows) {
+      const std::int64_t high = rows - i < kTileRows ? rows - i : kTileRows;
+      const Pair* const left = a + i * a_stride;
+      const Pair* const right = b + j * kLanes;
+      float* const out = c + i * c_stride + j * kLanes;
+      switch (wide) {
+        case 1:
+          tile_of_rows<1>(high, left, a_stride, right, b_stride, out, c_stride, pairs, accumulate);
+          break;
+        case 2:
+          tile_of_rows<2>(high, left, a_stride, right, b_stride, out, c_stride, pairs, accumulate);
+          break;
+        case 3:
+          tile_of_rows<3>(high, left, a_stride, right, b_stride, out, c_stride, pairs, accumulate);
+          break;
+        default:
+          tile_of_rows<4>(high, left, a_stride, right, b_stride, out, c_stride, pairs, accumulate);
+      }
+    }
+  }
+}
+
+// 2^x for x <= 0: a polynomial on [-1/2, 1/2] (relative error 2e-7), scaled by the whole part.
+__m512 exp2_of(__m512 x) {
+  x = _mm512_max_ps(x, _mm512_set1_ps(-127.0f));
+  const __m512 whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m512 f = _mm512_sub_ps(x, whole);
+  __m512 y = _mm512_set1_ps(1.5403530e-4f);
+  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(1.3333558e-3f));
+  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(9.6181291e-3f));
+  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(5.5504109e-2f));
+  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(2.4022651e-1f));
+  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(6.9314718e-1f));
+  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(1.0f));
+  return _mm512_scalef_ps(y, whole);
+}
+
+struct Workspace {
+  Pair* keys;         // [panels][depth/2][64]
+  Pair* values;       // [keys/2][depth]
+  Pair* queries;      // [48][depth/2]
+  float* scores;      // [48][256]
+  Pair* weights;      // [48][128]
+  float* result;      // [48][depth]
+  std::int64_t padded_keys;
+};
+
+Workspace lay_out(void* memory, std::int64_t keys, std::int64_t depth) {
+  Workspace w;
+  w.padded_keys = round_up(keys, kPanelKeys);
+  w.keys = static_cast<Pair*>(memory);
+  w.values = w.keys + w.padded_keys * depth / 2;
+  w.queries = w.values + w.padded_keys * depth / 2;
+  w.weights = w.queries + kQueryBlock * depth / 2;
+  w.scores = reinterpret_cast<float*>(w.weights + kQueryBlock * kKeyBlock / 2);
+  w.result = w.scores + kQueryBlock * kKeyBlock;
+  return w;
+}
+
+// Keys and values beyond the last are zeros.
+void pack(const AttentionHead& head, const Workspace& w) {
+  const std::int64_t depth_pairs = head.depth / 2;
+  for (std::int64_t key = 0; key < w.padded_keys; ++key) {
+    Pair* const column =
+        w.keys + key / kPanelKeys * depth_pairs * kPanelKeys + key % kPanelKeys;
+    const std::uint16_t* const row = head.k + key * head.k_stride;
+    for (std::int64_t p = 0; p < depth_pairs; ++p) {
+      column[p * kPanelKeys] = key < head.keys ? load_pair(row + 2 * p) : 0;
+    }
+  }
+  for (std::int64_t key = 0; key < w.padded_keys; key += 2) {
+    Pair* const out = w.values + key / 2 * head.depth;
+    const std::uint16_t* const first = head.v + key * head.v_stride;
+    const std::uint16_t* const second = first + head.v_stride;
+    for (std::int64_t d = 0; d < head.depth; d += kLanes) {
+      const __m256i none = _mm256_setzero_si256();
+      const __m256i low =
+          key < head.keys ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + d)) : none;
+      const __m256i high = key + 1 < head.keys
+                               ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(second + d))
+                               : none;
+      const __m512i pairs = _mm512_or_si512(
+          _mm512_cvtepu16_epi32(low), _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16));
+      _mm512_storeu_si512(out + d, pairs);
+    }
+  }
+}
+
+// One block of scores [keys] of a query becomes weights in bfloat16; maximum and sum are carried on,
+// and the result so far is scaled to the new maximum.
+struct Running {
+  float maximum;
+  float sum;
+};
+
+void soften(float* scores, std::int64_t keys, std::int64_t padded, float scale, Running& running,
+            Pair* weights, float* result, std::int64_t depth) {
+  for (std::int64_t j = keys; j < padded; ++j) scores[j] = -INFINITY;
+  __m512 highest = _mm512_loadu_ps(scores);
+  for (std::int64_t j = kLanes; j < padded; j += kLanes) {
+    highest = _mm512_max_ps(highest, _mm512_loadu_ps(scores + j));
+  }
+  const float block_maximum = _mm512_reduce_max_ps(highest) * scale;
+  const float maximum = block_maximum > running.maximum ? block_maximum : running.maximum;
+  const __m512 factor = _mm512_set1_ps(scale);
+  const __m512 shift = _mm512_set1_ps(maximum);
+  __m512 sum = _mm512_setzero_ps();
+  for (std::int64_t j = 0; j < padded; j += 2 * kLanes) {
+    const __m512 low = exp2_of(_mm512_fmsub_ps(_mm512_loadu_ps(scores + j), factor, shift));
+    const __m512 high =
+        exp2_of(_mm512_fmsub_ps(_mm512_loadu_ps(scores + j + kLanes), factor, shift));
+    sum = _mm512_add_ps(sum, _mm512_add_ps(low, high));
+    _mm512_storeu_si512(weights + j / 2, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+  }
+  const float fade =
+      _mm512_cvtss_f32(exp2_of(_mm512_set1_ps(running.maximum - maximum)));
+  running.maximum = maximum;
+  running.sum = running.sum * fade + _mm512_reduce_add_ps(sum);
+  if (fade == 1.0f) return;
+  const __m512 fading = _mm512_set1_ps(fade);
+  for (std::int64_t d = 0; d < depth; d += kLanes) {
+    _mm512_storeu_ps(result + d, _mm512_mul_ps(_mm512_loadu_ps(result + d), fading));
+  }
+}
+
+void attend_block(const AttentionHead& head, const Workspace& w, std::int64_t first,
+                  std::int64_t rows, float scale) {
+  const std::int64_t depth_pairs = head.depth / 2;
+  Running running[kQueryBlock];
+  for (std::int64_t i = 0; i < rows; ++i) {
+    running[i] = {-INFINITY, 0.0f};
+    const std::uint16_t* const row = head.q + (first + i) * head.q_stride;
+    for (std::int64_t p = 0; p < depth_pairs; ++p) {
+      w.queries[i * depth_pairs + p] = load_pair(row + 2 * p);
+    }
+  }
+  for (std::int64_t begin = 0; begin < head.keys; begin += kKeyBlock) {
+    const std::int64_t left = head.keys - begin;
+    const std::int64_t keys = left < kKeyBlock ? left : kKeyBlock;
+    const std::int64_t padded = round_up(keys, kPanelKeys);
+    for (std::int64_t j = 0; j < padded; j += kPanelKeys) {
+      const Pair* const panel = w.keys + (begin + j) * depth_pairs;
+      multiply(rows, kPanelKeys / kLanes, w.queries, depth_pairs, panel, kPanelKeys, w.scores + j,
+               kKeyBlock, depth_pairs, false);
+    }
+    for (std::int64_t i = 0; i < rows; ++i) {
+      soften(w.scores + i * kKeyBlock, keys, padded, scale, running[i],
+             w.weights + i * kKeyBlock / 2, w.result + i * head.depth, begin == 0 ? 0 : head.depth);
+    }
+    multiply(rows, head.depth / kLanes, w.weights, kKeyBlock / 2, w.values + begin / 2 * head.depth,
+             head.depth, w.result, head.depth, padded / 2, begin > 0);
+  }
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const __m512 share = _mm512_set1_ps(1.0f / running[i].sum);
+    std::uint16_t* const out = head.out + (first + i) * head.out_stride;
+    for (std::int64_t d = 0; d < head.depth; d += kLanes) {
+      const __m512 value = _mm512_mul_ps(_mm512_loadu_ps(w.result + i * head.depth + d), share);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + d), (__m256i)_mm512_cvtneps_pbh(value));
+    }
+  }
+}
+
+}  // namespace
+
+bool attention_is_supported() {
+  return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
+std::size_t attention_workspace_bytes(std::int64_t keys, std::int64_t depth) {
+  const std::int64_t packed = 2 * round_up(keys, kPanelKeys) * depth * 2;
+  const std::int64_t block =
+      kQueryBlock * (depth * 2 + kKeyBlock * 2 + kKeyBlock * 4 + depth * 4);
+  return static_cast<std::size_t>(packed + block);
+}
+
+void attention_head(const AttentionHead& head, void* workspace) {
+  const Workspace w = lay_out(workspace, head.keys, head.depth);
+  pack(head, w);
+  constexpr float kLog2E = 1.44269504f;
+  const float scale = kLog2E / sqrtf(static_cast<float>(head.depth));
+  for (std::int64_t first = 0; first < head.queries; first += kQueryBlock) {
+    const std::int64_t left = head.queries - first;
+    attend_block(head, w, first, left < kQueryBlock ? left : kQueryBlock, scale);
+  }
+}
+
+}  // namespace svd::ops::avx512
+
+#else
+
+namespace svd::ops::avx512 {
+
+bool attention_is_supported() { return false; }
+std::size_t attention_workspace_bytes(std::int64_t, std::int64_t) { return 0; }
+void attention_head(const AttentionHead&, void*) {}
+
+}  // namespace svd::ops::avx512
+
+#endif
