@@ -143,6 +143,10 @@ void check_usage(const BenchOptions& options) {
                             options.warmup_steps, steps - 1));
   if (options.image == "-" && isatty(STDIN_FILENO))
     throw Error(ErrorKind::usage, "--image - reads standard input, which is a terminal");
+  const auto& save = options.request.save_latents;
+  std::error_code ignored;
+  if (save && fs::exists(*save, ignored))
+    throw Error(ErrorKind::output, fmt::format("--save-latents {} exists already", *save));
 }
 
 Request resolve(const Generator& generator, const BenchOptions& options, const Image& picture,

@@ -65,6 +65,11 @@ quick() { svd bench --model tiny --frames 2 --size 64x64 --steps 2 --device cpu 
   refused 4 nothing.safetensors bench --model nothing.safetensors
 }
 
+@test "latents that exist already are not replaced: exit 6" {
+  echo precious > l.safetensors
+  refused 6 "l.safetensors exists" bench --model tiny --save-latents l.safetensors
+}
+
 @test "a failure with --json: one object on stdout" {
   svd bench --model nothing.safetensors --json
   expect_status 4
