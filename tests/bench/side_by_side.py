@@ -41,7 +41,7 @@ ROWS = [("a step", ("step", "median"), "s"),
 def commands(args, work):
     """{program: (command, environment)}"""
     vae = ["--vae-dtype", args.vae_dtype] if args.vae_dtype else []
-    own = [str(args.svd_gen), "bench", "--json", "-q", "--model", str(args.svd_gen_model or args.checkpoint),
+    own = [str(args.svd_gen.resolve()), "bench", "--json", "-q", "--model", str(args.svd_gen_model or args.checkpoint),
            "--dtype", args.dtype, "--warmup-steps", str(args.warmup_steps), *vae,
            *pipeline.svd_gen_arguments(args, args.steps, args.seed)]
     found = {SVD_GEN: (own, os.environ)}
