@@ -16,6 +16,8 @@ quick() { svd bench --model tiny --frames 2 --size 64x64 --steps 2 --device cpu 
   expect_json 'j["peak_rss_bytes"]["whole"] >= max(p for p in j["peak_rss_bytes"].values() if p)' True
   expect_json 'len(j["steps"]), j["step"]["median"] == j["steps"][1]' "(2, True)"
   expect_json 'j["seconds"]["start_to_first_step"] < j["seconds"]["start_to_file"]' True
+  # The process started after the clock of this case, but for a tick of 10 ms.
+  expect_json "j['seconds']['start_to_file'] * 1000 < $elapsed_ms + 20" True
   expect_json 'j["request"]["steps"], j["request"]["seed"], j["request"]["frames"]' "(2, 0, 2)"
   expect_json 'j["build"]["libraries"]["libtorch"][:2], "commit" in j["build"]' "('2.', True)"
 }
@@ -40,7 +42,7 @@ quick() { svd bench --model tiny --frames 2 --size 64x64 --steps 2 --device cpu 
   expect_status 0
   expect_json 'j["operations"]["ceiling_gflops"] > 0' True
   expect_json 'sum(r["seconds"] for r in j["operations"]["rows"]) <= j["operations"]["seconds"]' True
-  expect_json 'abs(j["operations"]["seconds"] / j["steps"][1] - 1) < 0.5' True
+  expect_json '0 <= j["operations"]["seconds"] - j["steps"][1] < 1' True
   expect_json 'sum(r["flops"] for r in j["operations"]["rows"]) > 1e7' True
 }
 
