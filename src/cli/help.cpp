@@ -18,6 +18,7 @@ constexpr const char* kShortHelp = R"(svd-gen: animate a picture with Stable Vid
   svd-gen --image cat.png -o frames/                  PNG frames
   svd-gen --image cat.png --model tiny --size 256x256 quick try with the demonstration model
   svd-gen inspect model.safetensors                   what is in a model
+  svd-gen bench --model svd                           how fast it is here
 
   -i, --image FILE     picture, or - for standard input
   -o, --output PATH    x.mp4, frames/ or f_%04d.png
@@ -106,6 +107,7 @@ std::string full_help() {
          "\n"
          "  svd-gen --image FILE [-o PATH] [options]\n"
          "  svd-gen inspect NAME_OR_PATH [options]    what is in a model\n"
+         "  svd-gen bench [options]                   how long a clip takes here\n"
          "\n"
          "Messages go to standard error; standard output carries only what was asked for.\n" +
          groups_of(render_options()) + kFooter;
@@ -118,6 +120,15 @@ std::string inspect_help() {
          "\n"
          "  svd-gen inspect NAME_OR_PATH [options]\n" +
          groups_of(inspect_options());
+}
+
+std::string bench_help() {
+  return "svd-gen bench: renders a clip, keeps no file, and says what took how long and how much\n"
+         "memory: each stage, each sampling step, and from the start of the process to the first\n"
+         "step and to the finished file\n"
+         "\n"
+         "  svd-gen bench [options]\n" +
+         groups_of(bench_options());
 }
 
 }  // namespace svd::cli

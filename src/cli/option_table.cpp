@@ -1,5 +1,9 @@
 #include "cli/option_table.h"
 
+#include <algorithm>
+#include <initializer_list>
+#include <string_view>
+
 namespace svd::cli {
 
 namespace {
@@ -7,8 +11,13 @@ constexpr const char* kFiles = "Input and output";
 constexpr const char* kClip =
     "The clip (all of these change pixels, --fps through its conditioning)";
 constexpr const char* kCompute = "How it is computed";
+constexpr const char* kMeasuring = "What is measured";
 constexpr const char* kMessages = "Messages";
 constexpr const char* kHidden = "";  // not in the help
+
+bool one_of(std::string_view name, std::initializer_list<std::string_view> names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 }  // namespace
 
 const std::vector<OptionRow>& render_options() {
@@ -78,6 +87,36 @@ const std::vector<OptionRow>& inspect_options() {
       {kMessages, "-v,--verbose", nullptr, nullptr, "more detail"},
       {kMessages, "-h,--help", nullptr, nullptr, "this help"},
   };
+  return rows;
+}
+
+const std::vector<OptionRow>& bench_options() {
+  static const std::vector<OptionRow> rows = [] {
+    std::vector<OptionRow> own;
+    for (OptionRow row : render_options()) {
+      const std::string_view name = row.names;
+      if (row.group == kMessages || one_of(name, {"-o,--output", "--overwrite", "-n,--dry-run"}))
+        continue;
+      if (name == "-i,--image") {
+        row.default_value = "a picture that is drawn";
+        row.description = "picture to animate; - reads standard input";
+      }
+      if (name == "--steps") row.default_value = "4";
+      if (name == "--seed") row.default_value = "0";
+      own.push_back(row);
+    }
+    own.insert(
+        own.end(),
+        {{kMeasuring, "--warmup-steps", "N", "1", "so many of the first steps are not counted"},
+         {kMeasuring, "--profile-ops", nullptr, nullptr,
+          "also a table of torch's operators in the counted steps,\n"
+          "beside what a large convolution reaches (slows steps)"},
+         {kMessages, "--json", nullptr, nullptr, "one JSON object on standard output"},
+         {kMessages, "-q,--quiet", nullptr, nullptr, "errors and results only"},
+         {kMessages, "-v,--verbose", nullptr, nullptr, "more detail"},
+         {kMessages, "-h,--help", nullptr, nullptr, "this help"}});
+    return own;
+  }();
   return rows;
 }
 

@@ -18,6 +18,8 @@ struct OptionRow {
 const std::vector<OptionRow>& render_options();
 /// Options of `svd-gen inspect`.
 const std::vector<OptionRow>& inspect_options();
+/// Options of `svd-gen bench`: those of rendering that say what is computed, and its own.
+const std::vector<OptionRow>& bench_options();
 
 /// `-h`: one screen, examples first.
 std::string short_help();
@@ -25,5 +27,7 @@ std::string short_help();
 std::string full_help();
 /// `inspect --help`
 std::string inspect_help();
+/// `bench --help`
+std::string bench_help();
 
 }  // namespace svd::cli

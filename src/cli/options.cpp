@@ -72,8 +72,9 @@ RawOptions collect(const CLI::App& app, const std::vector<OptionRow>& rows) {
   return raw;
 }
 
+/// `command` is empty for rendering.
 void refuse_extras(const std::vector<std::string>& extras, const std::vector<std::string>& names,
-                   bool inspecting) {
+                   const std::string& command) {
   if (extras.empty()) return;
   const auto option = std::find_if(extras.begin(), extras.end(), [](const std::string& text) {
     return text.size() > 1 && text.front() == '-' && text != "--";
@@ -81,13 +82,16 @@ void refuse_extras(const std::vector<std::string>& extras, const std::vector<std
   if (option != extras.end()) {
     const std::string name = option->substr(0, option->find('='));
     std::string hint = did_you_mean(name, names);
-    if (hint.empty()) hint = fmt::format("see svd-gen {}--help", inspecting ? "inspect " : "");
+    if (hint.empty())
+      hint = fmt::format("see svd-gen {}--help", command + (command.empty() ? "" : " "));
     refuse(fmt::format("unknown option {}", name), hint);
   }
   const std::string& text =
       extras.front() == "--" && extras.size() > 1 ? extras[1] : extras.front();
-  std::string hint =
-      inspecting ? "svd-gen inspect takes one model" : did_you_mean(text, {"inspect"});
+  std::string hint;
+  if (command == "inspect") hint = "svd-gen inspect takes one model";
+  if (command == "bench") hint = fmt::format("a model is given as --model {}", text);
+  if (command.empty()) hint = did_you_mean(text, {"inspect", "bench"});
   if (hint.empty()) hint = fmt::format("a picture is given as --image {}", text);
   refuse(fmt::format("unexpected argument '{}'", text), hint);
 }
@@ -164,26 +168,39 @@ RenderOptions render_options_of(const RawOptions& raw) {
 
 /// The root's options belong to rendering; in front of a subcommand only what it knows itself
 /// counts.
-void refuse_render_options(const RawOptions& raw) {
-  const std::vector<std::string> known = names_of(inspect_options());
+void refuse_render_options(const RawOptions& raw, const std::vector<std::string>& known,
+                           const std::string& command) {
   for (const auto& [name, value] : raw) {
     if (std::find(known.begin(), known.end(), name) == known.end() && name != "--force-tty")
-      refuse(fmt::format("{} is not an option of svd-gen inspect", name));
+      refuse(fmt::format("{} is not an option of svd-gen {}", name, command));
   }
+}
+
+/// Reads what a subcommand was given into `raw`, which holds what stood in front of it. False: help
+/// was asked for.
+bool read_subcommand(const CLI::App& app, const std::vector<OptionRow>& rows,
+                     const std::vector<std::string>& extras, RawOptions& raw) {
+  RawOptions own = collect(app, rows);
+  own.merge(raw);  // what stands after the command wins
+  raw = std::move(own);
+  if (raw.contains("--help") || raw.contains("-h")) return false;
+  refuse_extras(extras, names_of(rows), app.get_name());
+  refuse_render_options(raw, names_of(rows), app.get_name());
+  return true;
+}
+
+CommandLine help_line(std::string text) {
+  CommandLine line;
+  line.command = Command::help;
+  line.help = std::move(text);
+  return line;
 }
 
 CommandLine parsed_inspect(const CLI::App& inspect, RawOptions raw,
                            const std::vector<std::string>& extras) {
+  if (!read_subcommand(inspect, inspect_options(), extras, raw)) return help_line(inspect_help());
   CommandLine line;
   line.command = Command::inspect;
-  raw.merge(collect(inspect, inspect_options()));
-  if (raw.contains("--help") || raw.contains("-h")) {
-    line.command = Command::help;
-    line.help = inspect_help();
-    return line;
-  }
-  refuse_extras(extras, names_of(inspect_options()), true);
-  refuse_render_options(raw);
   line.messages = message_options(raw);
   const CLI::Option* path = inspect.get_option("path");
   if (path->count() == 0 || path->results().back().empty())
@@ -193,14 +210,28 @@ CommandLine parsed_inspect(const CLI::App& inspect, RawOptions raw,
   return line;
 }
 
-CommandLine parsed_render(const RawOptions& raw, const std::vector<std::string>& extras) {
+CommandLine parsed_bench(const CLI::App& app, RawOptions raw,
+                         const std::vector<std::string>& extras) {
+  if (!read_subcommand(app, bench_options(), extras, raw)) return help_line(bench_help());
   CommandLine line;
-  if (raw.contains("--help") || raw.contains("-h")) {
-    line.command = Command::help;
-    line.help = raw.contains("--help") ? full_help() : short_help();
-    return line;
-  }
-  refuse_extras(extras, names_of(render_options()), false);
+  line.command = Command::bench;
+  line.messages = message_options(raw);
+  BenchOptions& bench = line.bench;
+  bench.request = request_options(raw);
+  with(raw, "--image", [&](const auto&, const auto& text) { bench.image = text; });
+  with(raw, "--model", [&](const auto&, const auto& text) { bench.model = text; });
+  with(raw, "--models-dir", [&](const auto&, const auto& text) { bench.models_dir = text; });
+  with(raw, "--warmup-steps",
+       [&](const auto& flag, const auto& text) { bench.warmup_steps = parse_int(flag, text); });
+  bench.profile_operations = raw.contains("--profile-ops");
+  return line;
+}
+
+CommandLine parsed_render(const RawOptions& raw, const std::vector<std::string>& extras) {
+  if (raw.contains("--help") || raw.contains("-h"))
+    return help_line(raw.contains("--help") ? full_help() : short_help());
+  refuse_extras(extras, names_of(render_options()), "");
+  CommandLine line;
   line.messages = message_options(raw);
   if (raw.contains("--version"))
     line.command = Command::version;
@@ -217,6 +248,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   CLI::App* inspect = app.add_subcommand("inspect");
   declare(*inspect, inspect_options());
   inspect->add_option("path");
+  CLI::App* bench = app.add_subcommand("bench");
+  declare(*bench, bench_options());
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::ArgumentMismatch&) {
@@ -227,7 +260,9 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   }
   const RawOptions raw = collect(app, render_options());
   const std::vector<std::string> extras = app.remaining(true);
-  return inspect->parsed() ? parsed_inspect(*inspect, raw, extras) : parsed_render(raw, extras);
+  if (inspect->parsed()) return parsed_inspect(*inspect, raw, extras);
+  if (bench->parsed()) return parsed_bench(*bench, raw, extras);
+  return parsed_render(raw, extras);
 }
 
 bool wants_json(const std::vector<std::string>& arguments) {

@@ -33,7 +33,17 @@ struct InspectOptions {
   std::optional<std::string> models_dir;
 };
 
-enum class Command { render, inspect, version, help };
+/// `svd-gen bench ...`
+struct BenchOptions {
+  std::optional<std::string> image;  ///< path, or "-"; unset: a picture that is drawn
+  std::optional<std::string> model;
+  std::optional<std::string> models_dir;
+  int warmup_steps = 1;
+  bool profile_operations = false;
+  RequestOptions request;
+};
+
+enum class Command { render, inspect, bench, version, help };
 
 /// A parsed command line. Nothing but the text was looked at: no file, no ranges (svd::validate).
 struct CommandLine {
@@ -42,6 +52,7 @@ struct CommandLine {
   MessageOptions messages;
   RenderOptions render;
   InspectOptions inspect;
+  BenchOptions bench;
 };
 
 /// Reads the arguments (without the program's name). Throws Error{usage}, with a suggestion for

@@ -179,7 +179,7 @@ namespace svd::cli {
 
 void render(const RenderOptions&, Console&, SignalWatcher&, Report&) {
   throw Error(ErrorKind::usage, "this build of svd-gen reads and writes no pictures",
-              "build it with -DSVD_MEDIA=ON; inspect and --version work here");
+              "build it with -DSVD_MEDIA=ON; bench, inspect and --version work here");
 }
 
 }  // namespace svd::cli

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/bench.h"
 #include "cli/console.h"
 #include "cli/failure.h"
 #include "cli/inspect.h"
@@ -26,33 +27,59 @@ void show(const Failure& failure, Console& console) {
 
 void print_json(const nlohmann::ordered_json& json) { std::cout << dump(json) << std::endl; }
 
-int run_render(const CommandLine& line, Console& console) {
+nlohmann::ordered_json failed_json(const Failure& failure) {
+  return {{"status", "failed"}, {"error", to_json(failure)}};
+}
+
+/// Runs `body(signals)`, which may be asked to stop, and then `report(failure)`. Returns the exit
+/// code.
+template <class Body, class Report>
+int run_stoppable(const MessageOptions& messages, Console& console, const Body& body,
+                  const Report& report) {
   // A reader of messages that goes away, or a size limit, is an error of a write, not of the
   // render.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   std::optional<SignalWatcher> signals(std::in_place);
-  Report report;
+  std::optional<Failure> failure;
   try {
-    render(line.render, console, *signals, report);
+    body(*signals);
   } catch (...) {
-    report.failure =
-        describe_failure(std::current_exception(), line.messages.verbose, signals->received());
-    show(*report.failure, console);
+    failure = describe_failure(std::current_exception(), messages.verbose, signals->received());
+    show(*failure, console);
   }
-  if (line.messages.json) print_json(to_json(report));
+  report(failure);
   const int signal = signals->received();
   signals.reset();
-  if (!report.failure) return 0;  // a signal that came too late to stop anything
+  if (!failure) return 0;  // a signal that came too late to stop anything
   if (signal != 0) die_of(signal);
-  return report.failure->exit_code;
+  return failure->exit_code;
 }
 
-/// A failure of anything but a render.
+int run_render(const CommandLine& line, Console& console) {
+  Report report;
+  const auto body = [&](SignalWatcher& signals) { render(line.render, console, signals, report); };
+  return run_stoppable(line.messages, console, body, [&](const std::optional<Failure>& failure) {
+    report.failure = failure;
+    if (line.messages.json) print_json(to_json(report));
+  });
+}
+
+int run_bench(const CommandLine& line, Console& console) {
+  const bool json = line.messages.json;
+  const auto body = [&](SignalWatcher& signals) {
+    bench(line.bench, json, console, signals, std::cout);
+  };
+  return run_stoppable(line.messages, console, body, [&](const std::optional<Failure>& failure) {
+    if (json && failure) print_json(failed_json(*failure));
+  });
+}
+
+/// A failure that nothing else reports.
 int fail(const std::exception_ptr& exception, const MessageOptions& messages, Console& console) {
   const Failure failure = describe_failure(exception, messages.verbose);
   show(failure, console);
-  if (messages.json) print_json({{"status", "failed"}, {"error", to_json(failure)}});
+  if (messages.json) print_json(failed_json(failure));
   return failure.exit_code;
 }
 
@@ -68,6 +95,8 @@ int execute(const CommandLine& line, Console& console) {
       return inspect(line.inspect, line.messages.json, console, std::cout);
     case Command::render:
       return run_render(line, console);
+    case Command::bench:
+      return run_bench(line, console);
   }
   return 1;
 }

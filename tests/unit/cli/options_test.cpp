@@ -248,5 +248,38 @@ TEST(Help, FitsTheScreen) {
   EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 24);
 }
 
+TEST(Bench, TakesRenderOptionsAndItsOwn) {
+  const CommandLine line = parse({"bench", "--model", "m", "--frames", "2", "--size", "64x128",
+                                  "--warmup-steps", "3", "--profile-ops", "--json"});
+  EXPECT_EQ(line.command, Command::bench);
+  EXPECT_EQ(line.bench.model, "m");
+  EXPECT_EQ(line.bench.image, std::nullopt);
+  EXPECT_EQ(line.bench.warmup_steps, 3);
+  EXPECT_TRUE(line.bench.profile_operations);
+  EXPECT_EQ(line.bench.request.frames, 2);
+  EXPECT_EQ(line.bench.request.height, 128);
+  EXPECT_EQ(line.bench.request.steps, std::nullopt);
+  EXPECT_TRUE(line.messages.json);
+  EXPECT_EQ(parse({"bench"}).bench.warmup_steps, 1);
+}
+
+TEST(Bench, RefusesWhatItDoesNotKnow) {
+  EXPECT_THAT(refusal({"bench", "--output", "a.mp4"}), HasSubstr("unknown option --output"));
+  EXPECT_THAT(refusal({"bench", "--stepz", "2"}), HasSubstr("did you mean --steps?"));
+  EXPECT_THAT(refusal({"bench", "tiny"}), HasSubstr("--model tiny"));
+  EXPECT_THAT(refusal({"bench", "--warmup-steps", "x"}), HasSubstr("--warmup-steps 'x'"));
+  EXPECT_THAT(refusal({"--overwrite", "bench"}),
+              HasSubstr("--overwrite is not an option of svd-gen bench"));
+}
+
+TEST(Bench, HasHelpThatListsEveryOption) {
+  const CommandLine line = parse({"bench", "--help"});
+  EXPECT_EQ(line.command, Command::help);
+  for (const char* name :
+       {"--model", "--steps", "--warmup-steps", "--profile-ops", "--decode-chunk"})
+    EXPECT_THAT(line.help, HasSubstr(name));
+  EXPECT_THAT(line.help, Not(HasSubstr("--overwrite")));
+}
+
 }  // namespace
 }  // namespace svd::cli
