@@ -140,10 +140,8 @@ void publish_file(const fs::path& from, const fs::path& to, bool overwrite) {
   publish(from, to, AtomicPath::Type::file, overwrite);
 }
 
-AtomicPath::AtomicPath(fs::path final_path, Type type)
-    : final_(without_trailing_slash(std::move(final_path))),
-      temporary_(hidden_sibling(final_)),
-      type_(type) {
+AtomicPath::AtomicPath(const fs::path& final_path, Type type)
+    : final_(without_trailing_slash(final_path)), temporary_(hidden_sibling(final_)), type_(type) {
   create(temporary_, final_, type_);
 }
 

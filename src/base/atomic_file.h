@@ -17,7 +17,7 @@ class AtomicPath {
   enum class Type { file, folder };
 
   /// Creates the (empty) temporary. The parent must exist.
-  AtomicPath(std::filesystem::path final_path, Type type);
+  AtomicPath(const std::filesystem::path& final_path, Type type);
   ~AtomicPath();
   AtomicPath(const AtomicPath&) = delete;
   AtomicPath& operator=(const AtomicPath&) = delete;

@@ -8,8 +8,8 @@
 namespace svd::nn {
 namespace {
 
-// With these the four times wider hidden layer of a feed-forward stays in a cache of a few megabytes
-// and products still run at full rate.
+// With these the four times wider hidden layer of a feed-forward stays in a cache of a few
+// megabytes and products still run at full rate.
 constexpr std::int64_t kRows = 2048;
 
 }  // namespace
@@ -36,7 +36,8 @@ Tensor by_chunks(const Tensor& tokens, std::int64_t frames, bool chunked,
   const std::int64_t batch = tokens.size(0) / frames, positions = tokens.size(1);
   if (!chunked) return compute({batch, 0, frames, 0, positions, 0});
   const std::int64_t piece = std::min(positions, kRows);
-  const std::int64_t together = positions < kRows ? std::max<std::int64_t>(1, kRows / positions) : 1;
+  const std::int64_t together =
+      positions < kRows ? std::max<std::int64_t>(1, kRows / positions) : 1;
   Tensor out = at::empty_like(tokens);
   for (std::int64_t clip = 0; clip < batch; ++clip) {
     for (std::int64_t frame = 0; frame < frames; frame += together) {

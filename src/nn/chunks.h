@@ -29,8 +29,8 @@ struct Chunk {
   Tensor add_per_clip(const Tensor& x, const Tensor& vectors) const;
 };
 
-/// Computes a function of tokens that treats every position by itself, part after part, so that what
-/// it makes in between stays in the cache. `compute` gets a chunk and returns its result,
+/// Computes a function of tokens that treats every position by itself, part after part, so that
+/// what it makes in between stays in the cache. `compute` gets a chunk and returns its result,
 /// [frames, positions, C]. `chunked` false: all at once (differentiable). tokens: [B*F, h*w, C].
 Tensor by_chunks(const Tensor& tokens, std::int64_t frames, bool chunked,
                  const std::function<Tensor(const Chunk&)>& compute);

@@ -9,6 +9,7 @@
 
 #include "nn/layout.h"
 #include "nn/savings.h"
+#include "ops/group_norm_cpu.h"
 #include "ops/ops.h"
 
 namespace svd::nn {
@@ -81,16 +82,19 @@ void TemporalConv::fold() {
 
 Tensor TemporalConv::apply(const Tensor& picture, std::int64_t frames, const Tensor& other,
                            const Tensor& with_bias) const {
-  const Tensor columns = picture_to_columns(picture, frames);  // [B, C, F, h*w]
-  const Tensor addend = other.defined() ? picture_to_columns(other, frames) : other;
-  Tensor mixed;
-  if (packed_.defined()) {
-    mixed = ops::packed_conv(columns, packed_, with_bias, {1, 1}, {1, 0}, addend);
-  } else {
-    mixed = at::conv2d(columns, weight.squeeze(-1), with_bias, {1, 1}, at::IntArrayRef{1, 0});
-    if (addend.defined()) mixed = mixed + addend;
-  }
+  const Tensor mixed =
+      apply_columns(picture_to_columns(picture, frames),
+                    other.defined() ? picture_to_columns(other, frames) : other, with_bias);
   return to_picture(mixed, frames, picture.size(2), picture.size(3));
+}
+
+Tensor TemporalConv::apply_columns(const Tensor& columns, const Tensor& other,
+                                   const Tensor& with_bias) const {
+  if (packed_.defined())
+    return ops::packed_conv(columns, packed_, with_bias, {1, 1}, {1, 0}, other);
+  const Tensor mixed =
+      at::conv2d(columns, weight.squeeze(-1), with_bias, {1, 1}, at::IntArrayRef{1, 0});
+  return other.defined() ? mixed + other : mixed;
 }
 
 GroupNorm::GroupNorm(Module& parent, std::string name, std::int64_t channels, double eps)
@@ -106,6 +110,14 @@ Tensor GroupNorm::apply(const Tensor& x, const Tensor& second, bool silu) const 
 Tensor GroupNorm::forward_clip_silu(const Tensor& picture, std::int64_t frames) const {
   const Tensor normed = apply(picture_to_clip(picture, frames), {}, true);  // [B, C, F*h, w]
   return to_picture(normed, frames, picture.size(2), picture.size(3));
+}
+
+Tensor GroupNorm::statistics(const Tensor& columns) const {
+  return ops::group_norm_statistics_cpu(columns, 32, eps_);
+}
+
+Tensor GroupNorm::normalize_silu(const Tensor& part, const Tensor& statistics) const {
+  return ops::normalize_cpu(part, statistics, weight, bias, true);
 }
 
 LayerNorm::LayerNorm(Module& parent, std::string name, std::int64_t channels, double eps)

@@ -96,6 +96,10 @@ class TemporalConv : public Module {
   Tensor forward_add(const Tensor& picture, std::int64_t frames, const Tensor& other) const {
     return apply(picture, frames, other, bias);
   }
+  /// On columns [B, in, F, any], which may be a part; other: undefined or to be added.
+  Tensor forward_columns(const Tensor& columns, const Tensor& other) const {
+    return apply_columns(columns, other, bias);
+  }
   void fold() override;
 
   Tensor weight;  // [out, in, 3, 1, 1]; undefined when folded into the library's layout
@@ -104,6 +108,7 @@ class TemporalConv : public Module {
  private:
   Tensor apply(const Tensor& picture, std::int64_t frames, const Tensor& other,
                const Tensor& bias) const;
+  Tensor apply_columns(const Tensor& columns, const Tensor& other, const Tensor& bias) const;
   Tensor packed_;
 };
 
@@ -121,6 +126,11 @@ class GroupNorm : public Module {
 
   /// Statistics over the frames of each clip together, then SiLU; picture in, picture out.
   Tensor forward_clip_silu(const Tensor& picture, std::int64_t frames) const;
+
+  /// The same for a part of the columns [B, C, F, h*w], on the CPU: statistics of all columns
+  /// first, then any part with them (Note: [Parts] in nn/parts.h).
+  Tensor statistics(const Tensor& columns) const;
+  Tensor normalize_silu(const Tensor& part, const Tensor& statistics) const;
 
   Tensor weight;  // [channels]
   Tensor bias;

@@ -6,11 +6,13 @@
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 
 #include <array>
 #include <vector>
 
 #include "nn/layout.h"
+#include "nn/parts.h"
 #include "nn/savings.h"
 
 namespace svd::nn {
@@ -85,8 +87,22 @@ void ResnetBlock2D::fold() {
 }
 
 Tensor ResnetBlock2D::forward(const ResBlockInput& input, const Tensor& time) const {
-  if (input.skip.defined() && !savings().split_skip)
-    return forward({channels_last(at::cat({input.picture, input.skip}, 1)), {}}, time);
+  if (input.skip.defined()) {
+    if (savings().split_skip) return compute(input, time);
+    return compute({channels_last(at::cat({input.picture, input.skip}, 1)), {}}, time);
+  }
+  return compute(input, time);
+}
+
+Tensor ResnetBlock2D::forward_upsampled(const Tensor& picture, const Upsample2D* before) const {
+  const std::int64_t enlarged = before == nullptr ? 1 : 4;
+  return by_pictures(picture, enlarged * static_cast<std::int64_t>(picture.nbytes()),
+                     [&](const Tensor& part) {
+                       return compute({before == nullptr ? part : before->forward(part), {}}, {});
+                     });
+}
+
+Tensor ResnetBlock2D::compute(const ResBlockInput& input, const Tensor& time) const {
   const Tensor x =
       convolve_and_add_time(conv1_, norm1_.forward_silu(input.picture, input.skip), time);
   return conv2_.forward_add(norm2_.forward_silu(x),
@@ -121,6 +137,29 @@ Tensor TemporalResnetBlock::forward(const Tensor& picture, std::int64_t frames, 
   return at::addcmul(picture, conv2_.forward(x, frames), share);
 }
 
+Tensor TemporalResnetBlock::forward_in_parts(const Tensor& picture, std::int64_t frames) const {
+  const Tensor columns = picture_to_columns(picture, frames);  // [B, C, F, h*w]
+  const Tensor hidden = at::empty_like(columns);
+  const std::int64_t positions = columns.size(3);
+  const auto position_bytes = static_cast<std::int64_t>(columns.nbytes()) / positions;
+  const auto part_of = [](const Tensor& x, std::int64_t first, std::int64_t count) {
+    return x.narrow(3, first, count);
+  };
+
+  const Tensor first_norm = norm1_.statistics(columns);
+  for_parts(positions, position_bytes, [&](std::int64_t first, std::int64_t count) {
+    const Tensor x = norm1_.normalize_silu(part_of(columns, first, count), first_norm);
+    part_of(hidden, first, count).copy_(conv1_.forward_columns(x, {}));
+  });
+  const Tensor second_norm = norm2_.statistics(hidden);
+  for_parts(positions, position_bytes, [&](std::int64_t first, std::int64_t count) {
+    const Tensor x = norm2_.normalize_silu(part_of(hidden, first, count), second_norm);
+    const Tensor skip = channels_last(part_of(columns, first, count));
+    part_of(hidden, first, count).copy_(conv2_.forward_columns(x, skip));  // read before
+  });
+  return to_picture(hidden, frames, picture.size(2), picture.size(3));
+}
+
 SpatioTemporalResBlock::SpatioTemporalResBlock(Module& parent, std::string name, std::int64_t in,
                                                std::int64_t out, std::int64_t time_channels,
                                                double eps, double temporal_eps, Blend blend,
@@ -150,8 +189,9 @@ Tensor SpatioTemporalResBlock::blend(const Tensor& spatial, std::int64_t frames,
                                      blend_ == Blend::alpha_spatial ? 1 - alpha : alpha);
 }
 
-Tensor SpatioTemporalResBlock::forward(const Tensor& picture, std::int64_t frames) const {
-  return blend(spatial_res_block_.forward({picture, {}}, {}), frames, {});
+Tensor SpatioTemporalResBlock::forward(const Tensor& picture, std::int64_t frames,
+                                       const Upsample2D* before) const {
+  return blend(spatial_res_block_.forward_upsampled(picture, before), frames, {});
 }
 
 Tensor SpatioTemporalResBlock::forward(const ResBlockInput& input, std::int64_t frames,
@@ -208,6 +248,11 @@ void Upsample2D::fold() {
 }
 
 Tensor Upsample2D::forward(const Tensor& picture) const {
+  return by_pictures(picture, 4 * static_cast<std::int64_t>(picture.nbytes()),
+                     [this](const Tensor& part) { return compute(part); });
+}
+
+Tensor Upsample2D::compute(const Tensor& picture) const {
   const std::int64_t n = picture.size(0), c = channels_;
   const std::int64_t h = picture.size(2), w = picture.size(3);
   if (!phases_.is_loaded()) {

@@ -20,6 +20,8 @@ struct ResBlockInput {
   Tensor skip;     // [B*F, C2, h, w] or undefined
 };
 
+class Upsample2D;
+
 /// The 1x1 convolution that brings a res block's input to its output's channels. Keys: weight,
 /// bias.
 class ShortcutConv : public Module {
@@ -53,9 +55,14 @@ class ResnetBlock2D : public Module {
 
   /// input: [B*F, in, h, w]; time: [B, out] or undefined. Result [B*F, out, h, w].
   Tensor forward(const ResBlockInput& input, const Tensor& time) const;
+
+  /// Without time embedding; the picture is enlarged first if `before` is not null.
+  Tensor forward_upsampled(const Tensor& picture, const Upsample2D* before) const;
   void fold() override;
 
  private:
+  Tensor compute(const ResBlockInput& input, const Tensor& time) const;
+
   GroupNorm norm1_;
   Conv2d conv1_;
   std::optional<Linear> time_emb_proj_;
@@ -79,6 +86,8 @@ class TemporalResnetBlock : public Module {
   void fold_with(const AlphaBlender& mixer, AlphaBlender::Share share);
 
  private:
+  Tensor forward_in_parts(const Tensor& picture, std::int64_t frames) const;
+
   GroupNorm norm1_;
   TemporalConv conv1_;
   std::optional<Linear> time_emb_proj_;
@@ -102,8 +111,9 @@ class SpatioTemporalResBlock : public Module {
   /// time: silu(embedding), [steps, B, time_channels].
   ResBlockConstants prepare(const Tensor& time) const;
 
-  /// Without time embedding, as in the VAE.
-  Tensor forward(const Tensor& picture, std::int64_t frames) const;
+  /// Without time embedding, as in the VAE; the picture is enlarged first if `before` is not null.
+  Tensor forward(const Tensor& picture, std::int64_t frames,
+                 const Upsample2D* before = nullptr) const;
   Tensor forward(const ResBlockInput& input, std::int64_t frames,
                  const ResBlockConstants& constants, std::int64_t step) const;
   void fold() override;
@@ -137,6 +147,8 @@ class Upsample2D : public Module {
   void fold() override;
 
  private:
+  Tensor compute(const Tensor& picture) const;
+
   std::int64_t channels_;
   Conv2d conv_;
   Conv2d phases_;  // made by fold: [4*C, C, 2, 2], Note: [Phases of an upsampled convolution]

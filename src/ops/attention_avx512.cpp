@@ -6,6 +6,8 @@
 #include <immintrin.h>
 #include <math.h>
 
+#include "ops/exp_avx512.h"
+
 /// Note: [Attention in bfloat16]
 /// vdpbf16ps multiplies pairs: each 32-bit lane of the sum gets a0*b0 + a1*b1. So both products run
 /// over pairs of the dimension that is summed, and the right operand is packed once per head into
@@ -36,12 +38,15 @@ Pair load_pair(const std::uint16_t* at) {
   return pair;
 }
 
-// c[rows, vectors * 16] (+)= a[rows, pairs] b[pairs, vectors * 16] over pairs.
-template <int rows, int vectors>
+// c[rows, vectors * 16] (+)= a[rows, pairs] b[pairs, vectors * 16] over pairs. Unrolled early, or
+// the compiler would pass the sums through memory.
+template <int rows, int vectors, bool accumulate>
 void tile(const Pair* a, std::int64_t a_stride, const Pair* b, std::int64_t b_stride, float* c,
-          std::int64_t c_stride, std::int64_t pairs, bool accumulate) {
+          std::int64_t c_stride, std::int64_t pairs) {
   __m512 sums[rows][vectors];
+#pragma GCC unroll 8
   for (int i = 0; i < rows; ++i) {
+#pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) {
       sums[i][j] =
           accumulate ? _mm512_loadu_ps(c + i * c_stride + j * kLanes) : _mm512_setzero_ps();
@@ -49,47 +54,52 @@ void tile(const Pair* a, std::int64_t a_stride, const Pair* b, std::int64_t b_st
   }
   for (std::int64_t p = 0; p < pairs; ++p) {
     __m512i right[vectors];
+#pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) {
       right[j] = _mm512_loadu_si512(b + p * b_stride + j * kLanes);
     }
+#pragma GCC unroll 8
     for (int i = 0; i < rows; ++i) {
       const auto left = (__m512bh)_mm512_set1_epi32(static_cast<int>(a[i * a_stride + p]));
+#pragma GCC unroll 8
       for (int j = 0; j < vectors; ++j) {
         sums[i][j] = _mm512_dpbf16_ps(sums[i][j], left, (__m512bh)right[j]);
       }
     }
   }
+#pragma GCC unroll 8
   for (int i = 0; i < rows; ++i) {
+#pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) {
       _mm512_storeu_ps(c + i * c_stride + j * kLanes, sums[i][j]);
     }
   }
 }
 
-template <int vectors>
+template <int vectors, bool accumulate>
 void tile_of_rows(std::int64_t rows, const Pair* a, std::int64_t a_stride, const Pair* b,
-                  std::int64_t b_stride, float* c, std::int64_t c_stride, std::int64_t pairs,
-                  bool accumulate) {
+                  std::int64_t b_stride, float* c, std::int64_t c_stride, std::int64_t pairs) {
   switch (rows) {
     case 1:
-      return tile<1, vectors>(a, a_stride, b, b_stride, c, c_stride, pairs, accumulate);
+      return tile<1, vectors, accumulate>(a, a_stride, b, b_stride, c, c_stride, pairs);
     case 2:
-      return tile<2, vectors>(a, a_stride, b, b_stride, c, c_stride, pairs, accumulate);
+      return tile<2, vectors, accumulate>(a, a_stride, b, b_stride, c, c_stride, pairs);
     case 3:
-      return tile<3, vectors>(a, a_stride, b, b_stride, c, c_stride, pairs, accumulate);
+      return tile<3, vectors, accumulate>(a, a_stride, b, b_stride, c, c_stride, pairs);
     case 4:
-      return tile<4, vectors>(a, a_stride, b, b_stride, c, c_stride, pairs, accumulate);
+      return tile<4, vectors, accumulate>(a, a_stride, b, b_stride, c, c_stride, pairs);
     case 5:
-      return tile<5, vectors>(a, a_stride, b, b_stride, c, c_stride, pairs, accumulate);
+      return tile<5, vectors, accumulate>(a, a_stride, b, b_stride, c, c_stride, pairs);
     default:
-      return tile<6, vectors>(a, a_stride, b, b_stride, c, c_stride, pairs, accumulate);
+      return tile<6, vectors, accumulate>(a, a_stride, b, b_stride, c, c_stride, pairs);
   }
 }
 
 // The same for any number of rows and vectors.
+template <bool accumulate>
 void multiply(std::int64_t rows, std::int64_t vectors, const Pair* a, std::int64_t a_stride,
               const Pair* b, std::int64_t b_stride, float* c, std::int64_t c_stride,
-              std::int64_t pairs, bool accumulate) {
+              std::int64_t pairs) {
   for (std::int64_t j = 0; j < vectors; j += kTileVectors) {
     const std::int64_t wide = vectors - j < kTileVectors ? vectors - j : kTileVectors;
     for (std::int64_t i = 0; i < rows; i += kTileRows) {
@@ -99,43 +109,31 @@ void multiply(std::int64_t rows, std::int64_t vectors, const Pair* a, std::int64
       float* const out = c + i * c_stride + j * kLanes;
       switch (wide) {
         case 1:
-          tile_of_rows<1>(high, left, a_stride, right, b_stride, out, c_stride, pairs, accumulate);
+          tile_of_rows<1, accumulate>(high, left, a_stride, right, b_stride, out, c_stride, pairs);
           break;
         case 2:
-          tile_of_rows<2>(high, left, a_stride, right, b_stride, out, c_stride, pairs, accumulate);
+          tile_of_rows<2, accumulate>(high, left, a_stride, right, b_stride, out, c_stride, pairs);
           break;
         case 3:
-          tile_of_rows<3>(high, left, a_stride, right, b_stride, out, c_stride, pairs, accumulate);
+          tile_of_rows<3, accumulate>(high, left, a_stride, right, b_stride, out, c_stride, pairs);
           break;
         default:
-          tile_of_rows<4>(high, left, a_stride, right, b_stride, out, c_stride, pairs, accumulate);
+          tile_of_rows<4, accumulate>(high, left, a_stride, right, b_stride, out, c_stride, pairs);
       }
     }
   }
 }
 
-// 2^x for x <= 0: a polynomial on [-1/2, 1/2] (relative error 2e-7), scaled by the whole part.
-__m512 exp2_of(__m512 x) {
-  x = _mm512_max_ps(x, _mm512_set1_ps(-127.0f));
-  const __m512 whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const __m512 f = _mm512_sub_ps(x, whole);
-  __m512 y = _mm512_set1_ps(1.5403530e-4f);
-  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(1.3333558e-3f));
-  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(9.6181291e-3f));
-  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(5.5504109e-2f));
-  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(2.4022651e-1f));
-  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(6.9314718e-1f));
-  y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(1.0f));
-  return _mm512_scalef_ps(y, whole);
-}
+// Stands for minus infinity: its power of two is 0, and differences of two of them are numbers.
+constexpr float kLowest = -1e30f;
 
 struct Workspace {
-  Pair* keys;         // [panels][depth/2][64]
-  Pair* values;       // [keys/2][depth]
-  Pair* queries;      // [48][depth/2]
-  float* scores;      // [48][256]
-  Pair* weights;      // [48][128]
-  float* result;      // [48][depth]
+  Pair* keys;     // [panels][depth/2][64]
+  Pair* values;   // [keys/2][depth]
+  Pair* queries;  // [48][depth/2]
+  float* scores;  // [48][256]
+  Pair* weights;  // [48][128]
+  float* result;  // [48][depth]
   std::int64_t padded_keys;
 };
 
@@ -155,8 +153,7 @@ Workspace lay_out(void* memory, std::int64_t keys, std::int64_t depth) {
 void pack(const AttentionHead& head, const Workspace& w) {
   const std::int64_t depth_pairs = head.depth / 2;
   for (std::int64_t key = 0; key < w.padded_keys; ++key) {
-    Pair* const column =
-        w.keys + key / kPanelKeys * depth_pairs * kPanelKeys + key % kPanelKeys;
+    Pair* const column = w.keys + key / kPanelKeys * depth_pairs * kPanelKeys + key % kPanelKeys;
     const std::uint16_t* const row = head.k + key * head.k_stride;
     for (std::int64_t p = 0; p < depth_pairs; ++p) {
       column[p * kPanelKeys] = key < head.keys ? load_pair(row + 2 * p) : 0;
@@ -173,15 +170,15 @@ void pack(const AttentionHead& head, const Workspace& w) {
       const __m256i high = key + 1 < head.keys
                                ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(second + d))
                                : none;
-      const __m512i pairs = _mm512_or_si512(
-          _mm512_cvtepu16_epi32(low), _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16));
+      const __m512i pairs = _mm512_or_si512(_mm512_cvtepu16_epi32(low),
+                                            _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16));
       _mm512_storeu_si512(out + d, pairs);
     }
   }
 }
 
-// One block of scores [keys] of a query becomes weights in bfloat16; maximum and sum are carried on,
-// and the result so far is scaled to the new maximum.
+// One block of scores [keys] of a query becomes weights in bfloat16; maximum and sum are carried
+// on, and the result so far is scaled to the new maximum.
 struct Running {
   float maximum;
   float sum;
@@ -189,7 +186,7 @@ struct Running {
 
 void soften(float* scores, std::int64_t keys, std::int64_t padded, float scale, Running& running,
             Pair* weights, float* result, std::int64_t depth) {
-  for (std::int64_t j = keys; j < padded; ++j) scores[j] = -INFINITY;
+  for (std::int64_t j = keys; j < padded; ++j) scores[j] = kLowest;
   __m512 highest = _mm512_loadu_ps(scores);
   for (std::int64_t j = kLanes; j < padded; j += kLanes) {
     highest = _mm512_max_ps(highest, _mm512_loadu_ps(scores + j));
@@ -206,8 +203,7 @@ void soften(float* scores, std::int64_t keys, std::int64_t padded, float scale, 
     sum = _mm512_add_ps(sum, _mm512_add_ps(low, high));
     _mm512_storeu_si512(weights + j / 2, (__m512i)_mm512_cvtne2ps_pbh(high, low));
   }
-  const float fade =
-      _mm512_cvtss_f32(exp2_of(_mm512_set1_ps(running.maximum - maximum)));
+  const float fade = _mm512_cvtss_f32(exp2_of(_mm512_set1_ps(running.maximum - maximum)));
   running.maximum = maximum;
   running.sum = running.sum * fade + _mm512_reduce_add_ps(sum);
   if (fade == 1.0f) return;
@@ -222,7 +218,7 @@ void attend_block(const AttentionHead& head, const Workspace& w, std::int64_t fi
   const std::int64_t depth_pairs = head.depth / 2;
   Running running[kQueryBlock];
   for (std::int64_t i = 0; i < rows; ++i) {
-    running[i] = {-INFINITY, 0.0f};
+    running[i] = {kLowest, 0.0f};
     const std::uint16_t* const row = head.q + (first + i) * head.q_stride;
     for (std::int64_t p = 0; p < depth_pairs; ++p) {
       w.queries[i * depth_pairs + p] = load_pair(row + 2 * p);
@@ -234,15 +230,16 @@ void attend_block(const AttentionHead& head, const Workspace& w, std::int64_t fi
     const std::int64_t padded = round_up(keys, kPanelKeys);
     for (std::int64_t j = 0; j < padded; j += kPanelKeys) {
       const Pair* const panel = w.keys + (begin + j) * depth_pairs;
-      multiply(rows, kPanelKeys / kLanes, w.queries, depth_pairs, panel, kPanelKeys, w.scores + j,
-               kKeyBlock, depth_pairs, false);
+      multiply<false>(rows, kPanelKeys / kLanes, w.queries, depth_pairs, panel, kPanelKeys,
+                      w.scores + j, kKeyBlock, depth_pairs);
     }
     for (std::int64_t i = 0; i < rows; ++i) {
       soften(w.scores + i * kKeyBlock, keys, padded, scale, running[i],
              w.weights + i * kKeyBlock / 2, w.result + i * head.depth, begin == 0 ? 0 : head.depth);
     }
-    multiply(rows, head.depth / kLanes, w.weights, kKeyBlock / 2, w.values + begin / 2 * head.depth,
-             head.depth, w.result, head.depth, padded / 2, begin > 0);
+    const auto add_values = begin == 0 ? multiply<false> : multiply<true>;
+    add_values(rows, head.depth / kLanes, w.weights, kKeyBlock / 2,
+               w.values + begin / 2 * head.depth, head.depth, w.result, head.depth, padded / 2);
   }
   for (std::int64_t i = 0; i < rows; ++i) {
     const __m512 share = _mm512_set1_ps(1.0f / running[i].sum);
@@ -263,8 +260,7 @@ bool attention_is_supported() {
 
 std::size_t attention_workspace_bytes(std::int64_t keys, std::int64_t depth) {
   const std::int64_t packed = 2 * round_up(keys, kPanelKeys) * depth * 2;
-  const std::int64_t block =
-      kQueryBlock * (depth * 2 + kKeyBlock * 2 + kKeyBlock * 4 + depth * 4);
+  const std::int64_t block = kQueryBlock * (depth * 2 + kKeyBlock * 2 + kKeyBlock * 4 + depth * 4);
   return static_cast<std::size_t>(packed + block);
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ops/clones.h"
+#include "ops/group_norm_avx512.h"
 
 namespace svd::ops {
 namespace {
@@ -101,10 +102,17 @@ SVD_CLONES void normalize(const float* x, const float* mean, const float* scale,
   normalize_of(x, mean, scale, shift, silu, y, rows, channels, stride);
 }
 
-SVD_CLONES void normalize(const Bits* x, const float* mean, const float* scale, const float* shift,
-                          bool silu, Bits* y, std::int64_t rows, std::int64_t channels,
-                          std::int64_t stride) {
+SVD_CLONES void normalize_anywhere(const Bits* x, const float* mean, const float* scale,
+                                   const float* shift, bool silu, Bits* y, std::int64_t rows,
+                                   std::int64_t channels, std::int64_t stride) {
   normalize_of(x, mean, scale, shift, silu, y, rows, channels, stride);
+}
+
+void normalize(const Bits* x, const float* mean, const float* scale, const float* shift, bool silu,
+               Bits* y, std::int64_t rows, std::int64_t channels, std::int64_t stride) {
+  static const bool has_own_version = avx512::normalize_is_supported();
+  const auto run = has_own_version ? avx512::normalize : normalize_anywhere;
+  run(x, mean, scale, shift, silu, y, rows, channels, stride);
 }
 
 struct Statistics {
@@ -149,42 +157,26 @@ struct Source {
 };
 
 template <class T>
-struct Job {
-  std::vector<Source<T>> sources;
-  const T* weight;
-  const T* bias;
-  T* y;
-  std::int64_t groups;
-  double eps;
-  bool silu;
-};
-
-template <class T>
-void normalize_block(const Job<T>& job, const Blocks& blocks, std::int64_t block,
-                     const Statistics* statistics) {
-  const std::int64_t channels = blocks.channels;
-  const std::int64_t width = channels / job.groups;
-  std::vector<float> mean(channels);
-  std::vector<float> scale(channels);
-  std::vector<float> shift(channels);
-  for (std::int64_t c = 0; c < channels; ++c) {
-    mean[c] = statistics[c / width].mean;
-    scale[c] = statistics[c / width].scale * widen(job.weight[c]);
-    shift[c] = widen(job.bias[c]);
-  }
-  const std::int64_t row = blocks.first_row_of(block);
-  for (const Source<T>& source : job.sources) {
-    normalize(source.x + row * source.channels, mean.data() + source.first,
-              scale.data() + source.first, shift.data() + source.first, job.silu,
-              job.y + row * channels + source.first, blocks.rows_of(block), source.channels,
-              channels);
-  }
+const T* data_of(const Tensor& x) {
+  return static_cast<const T*>(x.const_data_ptr());
 }
 
 template <class T>
-void run(const Job<T>& job, const Blocks& blocks) {
+std::vector<Source<T>> sources_of(const std::vector<Tensor>& tensors) {
+  std::vector<Source<T>> sources;
+  std::int64_t channels = 0;
+  for (const Tensor& tensor : tensors) {
+    sources.push_back({data_of<T>(tensor), channels, tensor.size(1)});
+    channels += tensor.size(1);
+  }
+  return sources;
+}
+
+// [pictures, groups]
+template <class T>
+std::vector<Statistics> take_statistics(const std::vector<Source<T>>& sources, const Blocks& blocks,
+                                        std::int64_t groups, double eps) {
   const std::int64_t channels = blocks.channels;
-  const std::int64_t groups = job.groups;
   const std::int64_t width = channels / groups;
   const std::int64_t count = blocks.pictures * blocks.per_picture;
   std::vector<float> means(count * channels);
@@ -193,7 +185,7 @@ void run(const Job<T>& job, const Blocks& blocks) {
 
   at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t block = begin; block < end; ++block) {
-      for (const Source<T>& source : job.sources) {
+      for (const Source<T>& source : sources) {
         block_moments(source.x + blocks.first_row_of(block) * source.channels,
                       blocks.rows_of(block), source.channels,
                       means.data() + block * channels + source.first,
@@ -204,34 +196,58 @@ void run(const Job<T>& job, const Blocks& blocks) {
   at::parallel_for(0, blocks.pictures * groups, groups, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       statistics[i] = group_statistics(blocks, means.data(), squares.data(), i / groups,
-                                       i % groups * width, width, job.eps);
+                                       i % groups * width, width, eps);
     }
   });
-  at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t block = begin; block < end; ++block) {
-      normalize_block(job, blocks, block, statistics.data() + block / blocks.per_picture * groups);
-    }
-  });
+  return statistics;
+}
+
+// What is subtracted and multiplied in one picture, by channel.
+struct Affine {
+  std::vector<float> mean, scale, shift;
+};
+
+template <class T>
+Affine affine_of(const Statistics* statistics, std::int64_t groups, const T* weight, const T* bias,
+                 std::int64_t channels) {
+  Affine affine{std::vector<float>(channels), std::vector<float>(channels),
+                std::vector<float>(channels)};
+  for (std::int64_t c = 0; c < channels; ++c) {
+    const Statistics& of_group = statistics[c / (channels / groups)];
+    affine.mean[c] = of_group.mean;
+    affine.scale[c] = of_group.scale * widen(weight[c]);
+    affine.shift[c] = widen(bias[c]);
+  }
+  return affine;
 }
 
 template <class T>
-void run_as(const std::vector<Tensor>& sources, const Tensor& weight, const Tensor& bias, Tensor& y,
-            std::int64_t groups, double eps, bool silu) {
-  Job<T> job{.sources = {},
-             .weight = static_cast<const T*>(weight.const_data_ptr()),
-             .bias = static_cast<const T*>(bias.const_data_ptr()),
-             .y = static_cast<T*>(y.mutable_data_ptr()),
-             .groups = groups,
-             .eps = eps,
-             .silu = silu};
-  std::int64_t channels = 0;
-  for (const Tensor& source : sources) {
-    job.sources.push_back(
-        {static_cast<const T*>(source.const_data_ptr()), channels, source.size(1)});
-    channels += source.size(1);
-  }
-  run(job, Blocks(y.size(0), y.size(2) * y.size(3), channels));
+void apply(const std::vector<Source<T>>& sources, const Blocks& blocks,
+           const Statistics* statistics, std::int64_t groups, const Tensor& weight,
+           const Tensor& bias, bool silu, Tensor& out) {
+  const std::int64_t channels = blocks.channels;
+  const auto y = static_cast<T*>(out.mutable_data_ptr());
+  at::parallel_for(
+      0, blocks.pictures * blocks.per_picture, 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t block = begin; block < end; ++block) {
+          const Affine affine = affine_of(statistics + block / blocks.per_picture * groups, groups,
+                                          data_of<T>(weight), data_of<T>(bias), channels);
+          const std::int64_t row = blocks.first_row_of(block);
+          for (const Source<T>& source : sources) {
+            normalize(source.x + row * source.channels, affine.mean.data() + source.first,
+                      affine.scale.data() + source.first, affine.shift.data() + source.first, silu,
+                      y + row * channels + source.first, blocks.rows_of(block), source.channels,
+                      channels);
+          }
+        }
+      });
 }
+
+Blocks blocks_of(const Tensor& x, std::int64_t channels) {
+  return {x.size(0), x.size(2) * x.size(3), channels};
+}
+
+Tensor channels_last(const Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
 
 }  // namespace
 
@@ -243,23 +259,54 @@ Tensor group_norm_cpu(const Tensor& x, const Tensor& second, std::int64_t groups
     return group_norm_cpu(wide(x), wide(second), groups, wide(weight), wide(bias), eps, silu)
         .to(at::kHalf);
   }
-  std::vector<Tensor> sources = {x.contiguous(at::MemoryFormat::ChannelsLast)};
+  std::vector<Tensor> tensors = {channels_last(x)};
+  if (second.defined()) tensors.push_back(channels_last(second));
   std::vector<std::int64_t> sizes = x.sizes().vec();
-  if (second.defined()) {
-    sources.push_back(second.contiguous(at::MemoryFormat::ChannelsLast));
-    sizes[1] += second.size(1);
-  }
+  if (second.defined()) sizes[1] += second.size(1);
   Tensor y = at::empty(sizes, x.options(), at::MemoryFormat::ChannelsLast);
-  if (y.numel() == 0) {
-    return y;
+  if (y.numel() == 0) return y;
+  const auto run_as = [&]<class T>(T) {
+    const std::vector<Source<T>> sources = sources_of<T>(tensors);
+    const Blocks blocks = blocks_of(y, y.size(1));
+    const std::vector<Statistics> statistics = take_statistics(sources, blocks, groups, eps);
+    apply(sources, blocks, statistics.data(), groups, weight.contiguous(), bias.contiguous(), silu,
+          y);
+  };
+  x.scalar_type() == at::kFloat ? run_as(float()) : run_as(Bits());
+  return y;
+}
+
+Tensor group_norm_statistics_cpu(const Tensor& x, std::int64_t groups, double eps) {
+  const Tensor input = channels_last(x.scalar_type() == at::kHalf ? x.to(at::kFloat) : x);
+  Tensor result = at::empty({x.size(0), groups, 2}, x.options().dtype(at::kFloat));
+  if (x.numel() == 0) return result.zero_();
+  const auto run_as = [&]<class T>(T) {
+    const std::vector<Statistics> statistics =
+        take_statistics(sources_of<T>({input}), blocks_of(input, input.size(1)), groups, eps);
+    static_assert(sizeof(Statistics) == 2 * sizeof(float));
+    std::copy(statistics.begin(), statistics.end(),
+              reinterpret_cast<Statistics*>(result.mutable_data_ptr<float>()));
+  };
+  input.scalar_type() == at::kFloat ? run_as(float()) : run_as(Bits());
+  return result;
+}
+
+Tensor normalize_cpu(const Tensor& x, const Tensor& statistics, const Tensor& weight,
+                     const Tensor& bias, bool silu) {
+  if (x.scalar_type() == at::kHalf) {
+    return normalize_cpu(x.to(at::kFloat), statistics, weight.to(at::kFloat), bias.to(at::kFloat),
+                         silu)
+        .to(at::kHalf);
   }
-  const Tensor w = weight.contiguous();
-  const Tensor b = bias.contiguous();
-  if (x.scalar_type() == at::kFloat) {
-    run_as<float>(sources, w, b, y, groups, eps, silu);
-  } else {
-    run_as<Bits>(sources, w, b, y, groups, eps, silu);
-  }
+  const Tensor input = channels_last(x);
+  Tensor y = at::empty(x.sizes(), x.options(), at::MemoryFormat::ChannelsLast);
+  if (y.numel() == 0) return y;
+  const auto run_as = [&]<class T>(T) {
+    apply(sources_of<T>({input}), blocks_of(input, input.size(1)),
+          reinterpret_cast<const Statistics*>(statistics.const_data_ptr<float>()),
+          statistics.size(1), weight.contiguous(), bias.contiguous(), silu, y);
+  };
+  x.scalar_type() == at::kFloat ? run_as(float()) : run_as(Bits());
   return y;
 }
 

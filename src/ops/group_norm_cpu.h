@@ -13,4 +13,11 @@ namespace svd::ops {
 at::Tensor group_norm_cpu(const at::Tensor& x, const at::Tensor& second, std::int64_t groups,
                           const at::Tensor& weight, const at::Tensor& bias, double eps, bool silu);
 
+/// The two passes apart, for pictures that are computed in parts: mean and 1 / sqrt(variance + eps)
+/// of each group, x [N, C, h, w] -> [N, groups, 2] in float32; and what `group_norm_cpu` then does
+/// with them to a part of the rows or columns.
+at::Tensor group_norm_statistics_cpu(const at::Tensor& x, std::int64_t groups, double eps);
+at::Tensor normalize_cpu(const at::Tensor& part, const at::Tensor& statistics,
+                         const at::Tensor& weight, const at::Tensor& bias, bool silu);
+
 }  // namespace svd::ops

@@ -1,6 +1,7 @@
 #include "ops/packed.h"
 
 #include <ATen/Context.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/core/List.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/core/Scalar.h>
@@ -47,9 +48,9 @@ OptionalTensor optional_of(const Tensor& bias) {
 }  // namespace
 
 bool can_pack(const Tensor& weight) {
-  static const bool is_there = at::hasMKLDNN() && c10::Dispatcher::singleton()
-                                                      .findSchema({"mkldnn::_linear_pointwise", ""})
-                                                      .has_value();
+  static const bool is_there =
+      at::hasMKLDNN() &&
+      c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""}).has_value();
   const auto type = weight.scalar_type();
   return is_there && weight.device().is_cpu() && (type == at::kBFloat16 || type == at::kFloat);
 }
@@ -85,9 +86,12 @@ Tensor packed_conv(const Tensor& picture, const Tensor& packed, const Tensor& bi
                    Pair padding, const Tensor& other) {
   static const auto unary = find<ConvUnary>("mkldnn::_convolution_pointwise");
   static const auto binary = find<ConvBinary>("mkldnn::_convolution_pointwise", "binary");
-  if (!other.defined()) {
-    return unary.call(picture, packed, optional_of(bias), padding, stride, kNoDilation, kOneGroup,
-                      "none", Scalars(), "none");
+  // A result of one pixel has strides that libtorch and oneDNN read differently: added afterwards.
+  const bool is_pixel = other.defined() && other.size(2) * other.size(3) == 1;
+  if (!other.defined() || is_pixel) {
+    const Tensor y = unary.call(picture, packed, optional_of(bias), padding, stride, kNoDilation,
+                                kOneGroup, "none", Scalars(), "none");
+    return is_pixel ? y + other : y;
   }
   return binary.call(picture, other, packed, optional_of(bias), padding, stride, kNoDilation,
                      kOneGroup, "add", std::nullopt, std::nullopt, Scalars(), std::nullopt);

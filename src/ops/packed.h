@@ -5,10 +5,10 @@
 #include <array>
 #include <cstdint>
 
-/// Matrix products and convolutions on the CPU with oneDNN's own weight layouts: weights are reordered
-/// once instead of at every call, and what follows a product (bias, GELU, a product with or the sum of
-/// another tensor) is computed while the result is still in registers. libtorch offers both as
-/// operators of its library "mkldnn".
+/// Matrix products and convolutions on the CPU with oneDNN's own weight layouts: weights are
+/// reordered once instead of at every call, and what follows a product (bias, GELU, a product with
+/// or the sum of another tensor) is computed while the result is still in registers. libtorch
+/// offers both as operators of its library "mkldnn".
 namespace svd::ops {
 
 /// Whether weights of this tensor's device and type can be packed.
@@ -30,8 +30,8 @@ using Pair = std::array<std::int64_t, 2>;  ///< rows, columns
 /// weight: [out, in, kh, kw] -> the same in oneDNN's layout.
 at::Tensor pack_conv(const at::Tensor& weight, Pair stride, Pair padding);
 
-/// picture: [N, in, h, w] channels-last; other: undefined or a picture of the result's shape that is
-/// added to it. Result channels-last.
+/// picture: [N, in, h, w] channels-last; other: undefined or a picture of the result's shape that
+/// is added to it. Result channels-last.
 at::Tensor packed_conv(const at::Tensor& picture, const at::Tensor& packed, const at::Tensor& bias,
                        Pair stride, Pair padding, const at::Tensor& other = {});
 

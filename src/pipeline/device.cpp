@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "pipeline/cpu_memory.h"
 #include "pipeline/cuda_module.h"
 #include "svd/error.h"
 
@@ -130,6 +131,7 @@ std::string describe(const c10::Device& device) {
 }
 
 void empty_cache(const c10::Device& device) {
+  empty_cpu_cache();
   if (device.is_cuda()) {
     const SvdCudaTable& table = load_cuda_module();
     if (const int error = table.empty_cache()) {

@@ -25,7 +25,7 @@ at::ScalarType scalar_type(Dtype dtype);  ///< not for `automatic`
 /// One line for people: "NVIDIA H200 (sm_90, 139 GiB)" or "CPU (2 threads, AVX-512 BF16)".
 std::string describe(const c10::Device& device);
 
-/// Gives cached device memory back to the system; nothing on the CPU.
+/// Gives memory that is cached for tensors of the device back to the system, and that of the CPU.
 void empty_cache(const c10::Device& device);
 
 }  // namespace svd::pipeline

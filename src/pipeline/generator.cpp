@@ -13,6 +13,7 @@
 
 #include "networks/clip/clip_vision_model.h"
 #include "pipeline/conditioning.h"
+#include "pipeline/cpu_memory.h"
 #include "pipeline/decode.h"
 #include "pipeline/denoiser.h"
 #include "pipeline/device.h"
@@ -256,6 +257,7 @@ Result Generator::run(const Request& request, const InputImages& images, FrameSi
   pipeline::translate_torch_errors([&] {
     check_images(images, request);
     const c10::InferenceMode no_gradients;
+    pipeline::install_cpu_cache();
     at::set_num_threads(request.threads);
     const ModelConfig& config = state_->checkpoint.config();
     pipeline::Noise noise =

@@ -1,6 +1,7 @@
 #include "networks/vae/autoencoder.h"
 
 #include "nn/layout.h"
+#include "nn/parts.h"
 
 namespace svd::networks {
 namespace {
@@ -21,8 +22,18 @@ Tensor decode_to_features(Tensor x, std::int64_t frames, const VaeMidBlock<Resne
                           const nn::ModuleList<VaeUpBlock<Resnet>>& up_blocks,
                           const BetweenBlocks& between) {
   x = mid.forward(x, frames, between);
-  for (std::size_t i = 0; i < up_blocks.size(); ++i) x = up_blocks[i].forward(x, frames, between);
-  return x;
+  PendingUpsample pending = nullptr;
+  for (std::size_t i = 0; i < up_blocks.size(); ++i) {
+    x = up_blocks[i].forward(x, frames, pending, between);
+    pending = up_blocks[i].upsampler();
+  }
+  return x;  // the last block has none
+}
+
+Tensor features_to_pixels(const Tensor& features, const nn::GroupNorm& norm,
+                          const nn::Conv2d& conv) {
+  return nn::by_pictures(features, static_cast<std::int64_t>(features.nbytes()),
+                         [&](const Tensor& part) { return conv.forward(norm.forward_silu(part)); });
 }
 
 }  // namespace
@@ -76,7 +87,7 @@ Tensor AutoencoderDecoder::decode(const Tensor& latents, std::int64_t frames,
                                   const BetweenBlocks& between) const {
   Tensor x = conv_in_.forward(post_quant_conv_.forward(nn::channels_last(latents)));
   x = decode_to_features(x, frames, mid_block_, up_blocks_, between);
-  return conv_out_.forward(conv_norm_out_.forward_silu(x));
+  return features_to_pixels(x, conv_norm_out_, conv_out_);
 }
 
 AutoencoderTemporalDecoder::AutoencoderTemporalDecoder(const VaeConfig& config)
@@ -96,7 +107,7 @@ Tensor AutoencoderTemporalDecoder::decode(const Tensor& latents, std::int64_t fr
                                           const BetweenBlocks& between) const {
   Tensor x = conv_in_.forward(nn::channels_last(latents));
   x = decode_to_features(x, frames, mid_block_, up_blocks_, between);
-  x = conv_out_.forward(conv_norm_out_.forward_silu(x));
+  x = features_to_pixels(x, conv_norm_out_, conv_out_);
   return time_conv_out_.forward(x, frames);
 }
 

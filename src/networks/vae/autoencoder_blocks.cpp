@@ -1,6 +1,7 @@
 #include "networks/vae/autoencoder_blocks.h"
 
 #include "nn/layout.h"
+#include "nn/parts.h"
 #include "ops/attention.h"
 
 namespace svd::networks {
@@ -16,6 +17,12 @@ VaeAttention::VaeAttention(nn::Module& parent, std::string name, int channels)
 }
 
 Tensor VaeAttention::forward(const Tensor& picture) const {
+  constexpr std::int64_t kTensorsInBetween = 4;  // queries, keys, values, result
+  return nn::by_pictures(picture, kTensorsInBetween * static_cast<std::int64_t>(picture.nbytes()),
+                         [this](const Tensor& part) { return compute(part); });
+}
+
+Tensor VaeAttention::compute(const Tensor& picture) const {
   const Tensor tokens = nn::picture_to_tokens(group_norm_.forward(picture));  // [N, h*w, C]
   const auto one_head = [&](const nn::Linear& layer) { return layer.forward(tokens).unsqueeze(2); };
   const Tensor mixed = ops::attention(one_head(to_q_), one_head(to_k_), one_head(to_v_));

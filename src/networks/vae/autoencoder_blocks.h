@@ -21,6 +21,8 @@ class VaeAttention : public nn::Module {
   Tensor forward(const Tensor& picture) const;  // [N, C, h, w] -> same
 
  private:
+  Tensor compute(const Tensor& picture) const;
+
   nn::GroupNorm group_norm_;
   nn::Linear to_q_;
   nn::Linear to_k_;
@@ -28,13 +30,17 @@ class VaeAttention : public nn::Module {
   nn::ModuleList<nn::Linear> to_out_;
 };
 
+/// Brings a picture to the size that a block works on, just before its first res block reads it: so
+/// that the enlarged picture need not exist whole (Note: [Parts] in nn/parts.h). May be null.
+using PendingUpsample = const nn::Upsample2D*;
+
 /// A res block as this autoencoder has it: nn::ResnetBlock2D, or nn::SpatioTemporalResBlock.
 class VaeResnet : public nn::ResnetBlock2D {
  public:
   VaeResnet(nn::Module& parent, std::string name, int in, int out)
       : ResnetBlock2D(parent, std::move(name), in, out, 0, 1e-6) {}
-  Tensor forward(const Tensor& picture, std::int64_t) const {
-    return ResnetBlock2D::forward({picture, {}}, {});
+  Tensor forward(const Tensor& picture, std::int64_t, PendingUpsample pending = nullptr) const {
+    return ResnetBlock2D::forward_upsampled(picture, pending);
   }
 };
 
@@ -43,8 +49,9 @@ class VaeTemporalResnet : public nn::SpatioTemporalResBlock {
   VaeTemporalResnet(nn::Module& parent, std::string name, int in, int out)
       : SpatioTemporalResBlock(parent, std::move(name), in, out, 0, 1e-6, 1e-5,
                                nn::Blend::alpha_temporal) {}
-  Tensor forward(const Tensor& picture, std::int64_t frames) const {
-    return SpatioTemporalResBlock::forward(picture, frames);
+  Tensor forward(const Tensor& picture, std::int64_t frames,
+                 PendingUpsample pending = nullptr) const {
+    return SpatioTemporalResBlock::forward(picture, frames, pending);
   }
 };
 
@@ -90,13 +97,16 @@ class VaeUpBlock : public nn::Module {
     if (upsample) upsamplers_.emplace(out);
   }
 
-  Tensor forward(Tensor x, std::int64_t frames, const BetweenBlocks& between) const {
+  /// `pending`: the upsampler of the block before. This block's own is left to the next.
+  Tensor forward(Tensor x, std::int64_t frames, PendingUpsample pending,
+                 const BetweenBlocks& between) const {
     for (std::size_t i = 0; i < resnets_.size(); ++i) {
       between();
-      x = resnets_[i].forward(x, frames);
+      x = resnets_[i].forward(x, frames, i == 0 ? pending : nullptr);
     }
-    return upsamplers_.size() > 0 ? upsamplers_[0].forward(x) : x;
+    return x;
   }
+  PendingUpsample upsampler() const { return upsamplers_.size() > 0 ? &upsamplers_[0] : nullptr; }
 
  private:
   nn::ModuleList<Resnet> resnets_;

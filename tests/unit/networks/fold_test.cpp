@@ -48,7 +48,8 @@ class Folding : public testing::Test {
       double fan_in = 4;
       if (parameter.shape.size() > 1) {
         fan_in = 1;
-        for (std::size_t i = 1; i < parameter.shape.size(); ++i) fan_in *= double(parameter.shape[i]);
+        for (std::size_t i = 1; i < parameter.shape.size(); ++i)
+          fan_in *= double(parameter.shape[i]);
       }
       *parameter.tensor = random(parameter.shape) / std::sqrt(fan_in);
       if (parameter.unread) parameter.tensor->reset();
@@ -115,6 +116,21 @@ TEST_F(Folding, can_leave_out_each_saving) {
     type_ = at::kFloat;
     EXPECT_LT(distance(run_unet(true), unet_32), 1e-5);
   }
+}
+
+// Large enough that its tensors go in parts, which they do only without gradients (nn/parts.h).
+TEST_F(Folding, decodes_large_pictures_in_parts_to_the_same_values) {
+  type_ = at::kFloat;
+  VaeConfig config;
+  config.block_out_channels = {32, 64};
+  const std::unique_ptr<VideoDecoder> decoder = make_decoder(config);
+  fill(*decoder);
+  decoder->fold();
+  const Tensor latents = random({5, config.latent_channels, 128, 160});
+  const Tensor in_parts = decoder->decode(latents, 5, [] {});
+  const at::AutoGradMode whole(true);
+  const Tensor in_one_piece = decoder->decode(latents, 5, [] {});
+  EXPECT_LT(distance(in_parts, in_one_piece), 1e-6);
 }
 
 TEST_F(Folding, releases_what_it_made) {

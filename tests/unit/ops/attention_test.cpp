@@ -53,12 +53,13 @@ TEST_P(AttentionOperations, AttentionFollowsItsDefinition) {
   struct Case {
     std::int64_t pictures, queries, keys, heads, depth;
   };
-  const Case cases[] = {{2, 28, 28, 5, 64},   {1, 1, 1, 1, 16},    {3, 63, 65, 2, 32},
+  const Case cases[] = {{2, 28, 28, 5, 64},   {1, 1, 1, 1, 16},     {3, 63, 65, 2, 32},
                         {1, 257, 257, 3, 80}, {1, 300, 513, 2, 64}, {2, 49, 256, 1, 128},
                         {1, 50, 70, 1, 512},  {1, 20, 33, 2, 40}};
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kHalf}) {
     for (const Case& c : cases) {
-      SCOPED_TRACE(testing::Message() << type << " " << c.queries << "x" << c.keys << " of " << c.depth);
+      SCOPED_TRACE(testing::Message()
+                   << type << " " << c.queries << "x" << c.keys << " of " << c.depth);
       const Tensor q = draw({c.pictures, c.queries, c.heads, c.depth}, type);
       const Tensor k = draw({c.pictures, c.keys, c.heads, c.depth}, type);
       const Tensor v = draw({c.pictures, c.keys, c.heads, c.depth}, type);

@@ -55,13 +55,15 @@ TEST_P(Packed, LinearTakesPartsOfAWeight) {
 
 TEST_P(Packed, ConvolutionFollowsItsDefinition) {
   struct Case {
-    Pair kernel, stride, padding;
+    Pair kernel, stride, padding, size;
   };
-  for (const Case& c : {Case{{3, 3}, {1, 1}, {1, 1}}, Case{{3, 3}, {2, 2}, {1, 1}},
-                        Case{{3, 1}, {1, 1}, {1, 0}}, Case{{2, 2}, {1, 1}, {1, 1}}}) {
+  for (const Case& c :
+       {Case{{3, 3}, {1, 1}, {1, 1}, {9, 12}}, Case{{3, 3}, {2, 2}, {1, 1}, {9, 12}},
+        Case{{3, 1}, {1, 1}, {1, 0}, {9, 12}}, Case{{2, 2}, {1, 1}, {1, 1}, {9, 12}},
+        Case{{3, 3}, {1, 1}, {1, 1}, {1, 1}}, Case{{3, 1}, {1, 1}, {1, 0}, {5, 1}}}) {
     constexpr auto last = at::MemoryFormat::ChannelsLast;
     const Tensor weight = draw({24, 16, c.kernel[0], c.kernel[1]}).contiguous(last);
-    const Tensor bias = draw({24}), x = draw({3, 16, 9, 12}).contiguous(last);
+    const Tensor bias = draw({24}), x = draw({3, 16, c.size[0], c.size[1]}).contiguous(last);
     const Tensor expected = at::conv2d(x.to(at::kDouble), weight.to(at::kDouble),
                                        bias.to(at::kDouble), c.stride, c.padding);
     const Tensor packed = pack_conv(weight, c.stride, c.padding);

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+
+/// Note: [Parts]
+/// A decoder's widest tensors have gigabytes. What treats every picture, or every position, by itself
+/// is computed part after part, so that only its input and its result exist whole; what lies between
+/// stays in the cache. Group norms over a clip need the statistics of all of it: those are taken first,
+/// in a pass of their own. Values are the same as in one piece. Parts are chosen by size alone, so that
+/// no setting changes the order of a sum.
+namespace svd::nn {
+
+using at::Tensor;
+
+/// Whether a computation with tensors of this size is done in parts: large ones on the CPU, without
+/// gradients.
+bool goes_in_parts(const Tensor& x, std::int64_t bytes);
+
+/// compute(part) for groups of pictures, the results put together; for a computation that treats
+/// every picture [C, h, w] of x [N, C, h, w] by itself. `bytes`: size of the largest tensor in between
+/// for all of x.
+Tensor by_pictures(const Tensor& x, std::int64_t bytes,
+                   const std::function<Tensor(const Tensor&)>& compute);
+
+/// body(first, count) for parts of `total` units of `unit_bytes` each.
+void for_parts(std::int64_t total, std::int64_t unit_bytes,
+               const std::function<void(std::int64_t, std::int64_t)>& body);
+
+}  // namespace svd::nn

@@ -1,0 +1,142 @@
+#include "pipeline/cpu_memory.h"
+
+#include <c10/core/Allocator.h>
+#include <c10/core/CPUAllocator.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <new>
+#include <unordered_map>
+
+namespace svd::pipeline {
+namespace {
+
+constexpr std::size_t kLarge = std::size_t{4} << 20;
+constexpr std::size_t kGranule = std::size_t{64} << 10;
+constexpr std::uintptr_t kPage = 4096;
+constexpr std::int64_t kDefaultLimit = std::int64_t{384} << 20;
+
+void give_back(void* data, std::size_t bytes) { ::munmap(data, bytes); }
+
+/// Large blocks by size; small ones are the system allocator's.
+class CachingAllocator final : public c10::Allocator {
+ public:
+  c10::DataPtr allocate(std::size_t bytes) override {
+    void* const data = bytes < kLarge ? c10::GetDefaultCPUAllocator()->raw_allocate(bytes)
+                                      : take((bytes + kGranule - 1) / kGranule * kGranule);
+    return {data, data, &release, c10::Device(c10::kCPU)};
+  }
+
+  c10::DeleterFnPtr raw_deleter() const override { return &release; }
+
+  void copy_data(void* to, const void* from, std::size_t bytes) const override {
+    default_copy_data(to, from, bytes);
+  }
+
+  void set_limit(std::int64_t bytes) {
+    const std::lock_guard lock(mutex_);
+    limit_ = bytes;
+    trim();
+  }
+
+  CpuMemory memory() {
+    const std::lock_guard lock(mutex_);
+    return {live_, peak_, cached_};
+  }
+
+  void reset_peak() {
+    const std::lock_guard lock(mutex_);
+    peak_ = live_;
+  }
+
+  static CachingAllocator& instance() {
+    static auto* const allocator = new CachingAllocator;  // outlives every tensor
+    return *allocator;
+  }
+
+ private:
+  static void release(void* data) {
+    const bool may_be_large = reinterpret_cast<std::uintptr_t>(data) % kPage == 0;
+    if (may_be_large && data != nullptr && instance().put(data)) return;
+    c10::GetDefaultCPUAllocator()->raw_deallocate(data);
+  }
+
+  void* take(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    void* data = nullptr;
+    // A block that is much larger would be missed where it fits.
+    const auto found = free_.lower_bound(bytes);
+    if (found != free_.end() && found->first <= bytes + bytes / 4) {
+      data = found->second;
+      bytes = found->first;
+      free_.erase(found);
+      cached_ -= static_cast<std::int64_t>(bytes);
+    } else {
+      data = map(bytes);
+    }
+    sizes_.emplace(data, bytes);
+    live_ += static_cast<std::int64_t>(bytes);
+    peak_ = std::max(peak_, live_);
+    return data;
+  }
+
+  // False for what is no large block.
+  bool put(void* data) {
+    const std::lock_guard lock(mutex_);
+    const auto found = sizes_.find(data);
+    if (found == sizes_.end()) return false;
+    const std::size_t bytes = found->second;
+    sizes_.erase(found);
+    live_ -= static_cast<std::int64_t>(bytes);
+    cached_ += static_cast<std::int64_t>(bytes);
+    free_.emplace(bytes, data);
+    trim();
+    return true;
+  }
+
+  // The largest go first: a few of them are worth many small ones.
+  void trim() {
+    while (cached_ > limit_ && !free_.empty()) {
+      const auto largest = std::prev(free_.end());
+      give_back(largest->second, largest->first);
+      cached_ -= static_cast<std::int64_t>(largest->first);
+      free_.erase(largest);
+    }
+  }
+
+  static void* map(std::size_t bytes) {
+    void* const data =
+        ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED) throw std::bad_alloc();
+    ::madvise(data, bytes, MADV_HUGEPAGE);
+    return data;
+  }
+
+  std::mutex mutex_;
+  std::multimap<std::size_t, void*> free_;
+  std::unordered_map<void*, std::size_t> sizes_;
+  std::int64_t live_ = 0, peak_ = 0, cached_ = 0, limit_ = kDefaultLimit;
+};
+
+}  // namespace
+
+void install_cpu_cache() {
+  constexpr std::uint8_t kAboveTheDefault = 1;
+  c10::SetCPUAllocator(&CachingAllocator::instance(), kAboveTheDefault);
+}
+
+void limit_cpu_cache(std::int64_t bytes) { CachingAllocator::instance().set_limit(bytes); }
+
+void empty_cpu_cache() {
+  CachingAllocator& allocator = CachingAllocator::instance();
+  allocator.set_limit(0);
+  allocator.set_limit(kDefaultLimit);
+}
+
+CpuMemory cpu_memory() { return CachingAllocator::instance().memory(); }
+
+void reset_cpu_peak() { CachingAllocator::instance().reset_peak(); }
+
+}  // namespace svd::pipeline
