@@ -4,7 +4,8 @@
 /// Three passes: mean and squared deviation of every channel in every chunk, their combination to a
 /// mean and a reciprocal deviation per group, and the normalisation itself. Welford's and Chan's
 /// formulas keep float32 accurate where the mean is large against the spread; sums are taken in a
-/// fixed order, without atomics, so a result repeats bit for bit.
+/// fixed order, without atomics, so a result repeats bit for bit. A thread's channels come from one
+/// of the two sources; from the combination on it does not matter which.
 namespace svd::cuda {
 namespace {
 
@@ -28,9 +29,28 @@ struct Partials {
   float* squares;  // same
 };
 
+template <class T>
+struct Columns {
+  const T* data;
+  std::int64_t stride;  // between rows
+};
+
+/// A picture's columns from `channel` of the result on, in the source that has them.
+template <class T>
+__device__ Columns<T> columns_of(const T* x, const T* second, const GroupNormShape& shape,
+                                 std::int64_t picture, std::int64_t channel) {
+  const std::int64_t first_channels = shape.channels - shape.second_channels;
+  const std::int64_t row = picture * shape.rows;
+  return channel < first_channels
+             ? Columns<T>{x + row * first_channels + channel, first_channels}
+             : Columns<T>{second + row * shape.second_channels + (channel - first_channels),
+                          shape.second_channels};
+}
+
 template <class T, int V>
 __global__ void __launch_bounds__(kBlockThreads)
-    chunk_moments(const T* __restrict__ x, Partials out, GroupNormShape shape, Tile tile) {
+    chunk_moments(const T* __restrict__ x, const T* __restrict__ second, Partials out,
+                  GroupNormShape shape, Tile tile) {
   __shared__ float means[kBlockThreads * V];
   __shared__ float squares[kBlockThreads * V];
 
@@ -46,9 +66,9 @@ __global__ void __launch_bounds__(kBlockThreads)
   float square[V] = {};
   float count = 0;
   if (vector < tile.vectors) {
-    const T* const columns = x + picture * shape.rows * shape.channels + vector * V;
+    const Columns<T> in = columns_of(x, second, shape, picture, vector * V);
     for (std::int64_t row = first + threadIdx.y; row < last; row += blockDim.y) {
-      const auto pack = *reinterpret_cast<const Pack<T, V>*>(columns + row * shape.channels);
+      const auto pack = *reinterpret_cast<const Pack<T, V>*>(in.data + row * in.stride);
       count += 1;
       const float share = 1 / count;
 #pragma unroll
@@ -121,9 +141,9 @@ __global__ void __launch_bounds__(kGroupThreads)
 
 template <class T, int V, bool Silu>
 __global__ void __launch_bounds__(kBlockThreads)
-    normalize(const T* __restrict__ x, const float* __restrict__ stats,
-              const T* __restrict__ weight, const T* __restrict__ bias, T* __restrict__ y,
-              GroupNormShape shape, Tile tile) {
+    normalize(const T* __restrict__ x, const T* __restrict__ second,
+              const float* __restrict__ stats, const T* __restrict__ weight,
+              const T* __restrict__ bias, T* __restrict__ y, GroupNormShape shape, Tile tile) {
   const std::int64_t picture = blockIdx.x / tile.chunks;
   const std::int64_t chunk = blockIdx.x % tile.chunks;
   const std::int64_t vector = static_cast<std::int64_t>(blockIdx.y) * blockDim.x + threadIdx.x;
@@ -144,24 +164,25 @@ __global__ void __launch_bounds__(kBlockThreads)
     scale[i] = stats[group + 1] * to_float(weight[channel]);
     shift[i] = to_float(bias[channel]);
   }
-  const std::int64_t offset = picture * shape.rows * shape.channels + vector * V;
+  const Columns<T> in = columns_of(x, second, shape, picture, vector * V);
+  T* const columns = y + picture * shape.rows * shape.channels + vector * V;
 #pragma unroll 4
   for (std::int64_t row = first + threadIdx.y; row < last; row += blockDim.y) {
-    const std::int64_t at = offset + row * shape.channels;
-    const auto in = *reinterpret_cast<const Pack<T, V>*>(x + at);
+    const auto pack = *reinterpret_cast<const Pack<T, V>*>(in.data + row * in.stride);
     Pack<T, V> out;
 #pragma unroll
     for (int i = 0; i < V; ++i) {
-      const float value = (to_float(in.v[i]) - mean[i]) * scale[i] + shift[i];
+      const float value = (to_float(pack.v[i]) - mean[i]) * scale[i] + shift[i];
       out.v[i] = from_float<T>(Silu ? value / (1 + expf(-value)) : value);
     }
-    *reinterpret_cast<Pack<T, V>*>(y + at) = out;
+    *reinterpret_cast<Pack<T, V>*>(columns + row * shape.channels) = out;
   }
 }
 
 template <class T, int V>
-cudaError_t launch_packed(const T* x, const T* weight, const T* bias, T* y, float* workspace,
-                          const GroupNormShape& shape, float eps, bool silu, cudaStream_t stream) {
+cudaError_t launch_packed(const T* x, const T* second, const T* weight, const T* bias, T* y,
+                          float* workspace, const GroupNormShape& shape, float eps, bool silu,
+                          cudaStream_t stream) {
   const Tile tile = make_tile(shape.pictures, shape.rows, shape.channels / V);
   const dim3 grid = grid_of(tile, shape.pictures);
   const std::int64_t partials = shape.pictures * tile.chunks * shape.channels;
@@ -169,26 +190,30 @@ cudaError_t launch_packed(const T* x, const T* weight, const T* bias, T* y, floa
   float* const stats = workspace + 2 * partials;
   const auto groups = static_cast<unsigned>(shape.pictures * shape.groups);
 
-  chunk_moments<T, V><<<grid, tile.block, 0, stream>>>(x, scratch, shape, tile);
+  chunk_moments<T, V><<<grid, tile.block, 0, stream>>>(x, second, scratch, shape, tile);
   group_moments<<<groups, kGroupThreads, 0, stream>>>(scratch, stats, shape, tile, eps);
   if (silu) {
-    normalize<T, V, true><<<grid, tile.block, 0, stream>>>(x, stats, weight, bias, y, shape, tile);
+    normalize<T, V, true>
+        <<<grid, tile.block, 0, stream>>>(x, second, stats, weight, bias, y, shape, tile);
   } else {
-    normalize<T, V, false><<<grid, tile.block, 0, stream>>>(x, stats, weight, bias, y, shape, tile);
+    normalize<T, V, false>
+        <<<grid, tile.block, 0, stream>>>(x, second, stats, weight, bias, y, shape, tile);
   }
   return cudaGetLastError();
 }
 
 template <class T>
-cudaError_t launch(const void* x, const void* weight, const void* bias, void* y, void* workspace,
-                   const GroupNormShape& shape, double eps, bool silu, cudaStream_t stream) {
+cudaError_t launch(const void* x, const void* second, const void* weight, const void* bias, void* y,
+                   void* workspace, const GroupNormShape& shape, double eps, bool silu,
+                   cudaStream_t stream) {
   constexpr int kVector = 16 / sizeof(T);
-  const bool wide =
-      aligned<T, kVector>(x, shape.channels) && aligned<T, kVector>(y, shape.channels);
+  const bool wide = aligned<T, kVector>(x, shape.channels - shape.second_channels) &&
+                    aligned<T, kVector>(second, shape.second_channels) &&
+                    aligned<T, kVector>(y, shape.channels);
   const auto run = wide ? &launch_packed<T, kVector> : &launch_packed<T, 1>;
-  return run(static_cast<const T*>(x), static_cast<const T*>(weight), static_cast<const T*>(bias),
-             static_cast<T*>(y), static_cast<float*>(workspace), shape, static_cast<float>(eps),
-             silu, stream);
+  return run(static_cast<const T*>(x), static_cast<const T*>(second), static_cast<const T*>(weight),
+             static_cast<const T*>(bias), static_cast<T*>(y), static_cast<float*>(workspace), shape,
+             static_cast<float>(eps), silu, stream);
 }
 
 std::size_t workspace_floats(const GroupNormShape& shape, std::int64_t vector) {
@@ -205,13 +230,13 @@ std::size_t group_norm_workspace_bytes(const GroupNormShape& shape, Scalar scala
   return sizeof(float) * std::max(workspace_floats(shape, vector), workspace_floats(shape, 1));
 }
 
-cudaError_t group_norm(const void* x, const void* weight, const void* bias, void* y,
-                       void* workspace, const GroupNormShape& shape, double eps, bool silu,
+cudaError_t group_norm(const void* x, const void* second, const void* weight, const void* bias,
+                       void* y, void* workspace, const GroupNormShape& shape, double eps, bool silu,
                        Scalar scalar, cudaStream_t stream) {
   const auto run = scalar == Scalar::float32    ? &launch<float>
                    : scalar == Scalar::bfloat16 ? &launch<__nv_bfloat16>
                                                 : &launch<__half>;
-  return run(x, weight, bias, y, workspace, shape, eps, silu, stream);
+  return run(x, second, weight, bias, y, workspace, shape, eps, silu, stream);
 }
 
 }  // namespace svd::cuda

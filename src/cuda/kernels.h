@@ -12,22 +12,26 @@ namespace svd::cuda {
 
 enum class Scalar { float32, bfloat16, float16 };
 
-/// x: [pictures, rows, channels] contiguous, which is channels-last [N, C, h, w] with rows = h * w.
+/// Result [pictures, rows, channels], which is channels-last [N, C, h, w] with rows = h * w. Its
+/// last `second_channels` are those of a second source, the others those of the first.
 struct GroupNormShape {
   std::int64_t pictures;
   std::int64_t rows;
-  std::int64_t channels;
-  std::int64_t groups;  ///< divides channels
+  std::int64_t channels;         ///< of both sources
+  std::int64_t groups;           ///< divides channels; a group may have channels of both sources
+  std::int64_t second_channels;  ///< 0: one source
 };
 
 /// Scratch space that `group_norm` needs, aligned for float.
 std::size_t group_norm_workspace_bytes(const GroupNormShape& shape, Scalar scalar);
 
 /// y = (x - mean) / sqrt(variance + eps) * weight + bias with mean and variance over each picture's
-/// group, then SiLU if `silu`; float32 inside. x, y, weight, bias are of type `scalar`. Every size
-/// is positive. Results do not depend on the device's number of processors.
-cudaError_t group_norm(const void* x, const void* weight, const void* bias, void* y,
-                       void* workspace, const GroupNormShape& shape, double eps, bool silu,
+/// group, then SiLU if `silu`; float32 inside. x: [pictures, rows, channels - second_channels] and
+/// `second`: [pictures, rows, second_channels], contiguous each and read where they are; `second`
+/// is null if there is one source. All are of type `scalar`. Every size is positive. Results do not
+/// depend on the device's number of processors.
+cudaError_t group_norm(const void* x, const void* second, const void* weight, const void* bias,
+                       void* y, void* workspace, const GroupNormShape& shape, double eps, bool silu,
                        Scalar scalar, cudaStream_t stream);
 
 /// x: [rows, 2 * channels] = (value, gate), y: [rows, channels] = value * gelu(gate); float32

@@ -5,6 +5,8 @@
 #include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
+#include <optional>
+
 #include "cuda/kernels.h"
 
 /// CUDA versions of the operations that src/ops declares, for float32, bfloat16 and float16.
@@ -27,33 +29,47 @@ Scalar scalar_of(const Tensor& x) {
   }
 }
 
-Tensor group_norm_cuda(const Tensor& input, std::int64_t groups, const Tensor& weight,
-                       const Tensor& bias, double eps, bool silu) {
-  TORCH_CHECK(input.dim() == 4 && groups > 0 && input.size(1) % groups == 0,
-              "group_norm: expected [N, C, h, w] with C a multiple of ", groups, ", got ",
-              input.sizes());
+Tensor group_norm_cuda(const Tensor& input, const std::optional<Tensor>& second_input,
+                       std::int64_t groups, const Tensor& weight, const Tensor& bias, double eps,
+                       bool silu) {
+  TORCH_CHECK(input.dim() == 4 && (!second_input || second_input->dim() == 4),
+              "group_norm: expected [N, C, h, w], got ", input.sizes());
+  const std::int64_t second_channels = second_input ? second_input->size(1) : 0;
+  auto sizes = input.sizes().vec();
+  sizes[1] += second_channels;
+  TORCH_CHECK(groups > 0 && sizes[1] % groups == 0, "group_norm: ", sizes[1],
+              " channels are no multiple of ", groups);
+  if (second_input) {
+    TORCH_CHECK(second_input->device() == input.device() &&
+                    second_input->scalar_type() == input.scalar_type() &&
+                    second_input->size(0) == sizes[0] && second_input->size(2) == sizes[2] &&
+                    second_input->size(3) == sizes[3],
+                "group_norm: both sources need the same type, device and sizes but for channels");
+  }
   for (const Tensor* const affine : {&weight, &bias}) {
     TORCH_CHECK(affine->device() == input.device() &&
-                    affine->scalar_type() == input.scalar_type() &&
-                    affine->numel() == input.size(1),
+                    affine->scalar_type() == input.scalar_type() && affine->numel() == sizes[1],
                 "group_norm: weight and bias need the input's type, device and channels");
   }
   const c10::cuda::CUDAGuard guard(input.device());
   const Tensor x = input.contiguous(at::MemoryFormat::ChannelsLast);
+  const Tensor second =
+      second_channels > 0 ? second_input->contiguous(at::MemoryFormat::ChannelsLast) : Tensor();
   const Tensor w = weight.contiguous();
   const Tensor b = bias.contiguous();
-  Tensor y = at::empty(x.sizes(), x.options(), at::MemoryFormat::ChannelsLast);
-  if (x.numel() == 0) {
+  Tensor y = at::empty(sizes, x.options(), at::MemoryFormat::ChannelsLast);
+  if (y.numel() == 0) {
     return y;
   }
-  const GroupNormShape shape{x.size(0), x.size(2) * x.size(3), x.size(1), groups};
+  const GroupNormShape shape{sizes[0], sizes[2] * sizes[3], sizes[1], groups, second_channels};
   const Scalar scalar = scalar_of(x);
   const Tensor workspace =
       at::empty({static_cast<std::int64_t>(group_norm_workspace_bytes(shape, scalar))},
                 x.options().dtype(at::kByte));
-  C10_CUDA_CHECK(group_norm(x.const_data_ptr(), w.const_data_ptr(), b.const_data_ptr(),
-                            y.mutable_data_ptr(), workspace.mutable_data_ptr(), shape, eps, silu,
-                            scalar, c10::cuda::getCurrentCUDAStream()));
+  C10_CUDA_CHECK(group_norm(
+      x.const_data_ptr(), second.defined() ? second.const_data_ptr() : nullptr, w.const_data_ptr(),
+      b.const_data_ptr(), y.mutable_data_ptr(), workspace.mutable_data_ptr(), shape, eps, silu,
+      scalar, c10::cuda::getCurrentCUDAStream()));
   return y;
 }
 

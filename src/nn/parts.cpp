@@ -6,15 +6,14 @@
 #include <algorithm>
 
 namespace svd::nn {
-namespace {
 
-constexpr std::int64_t kWholeBytes = std::int64_t{128} << 20;  // up to here in one piece
-constexpr std::int64_t kPartBytes = std::int64_t{48} << 20;
-
-}  // namespace
+PartLimits& part_limits() {
+  static PartLimits limits;
+  return limits;
+}
 
 bool goes_in_parts(const Tensor& x, std::int64_t bytes) {
-  return bytes > kWholeBytes && x.device().is_cpu() && !at::GradMode::is_enabled();
+  return bytes > part_limits().whole_bytes && x.device().is_cpu() && !at::GradMode::is_enabled();
 }
 
 Tensor by_pictures(const Tensor& x, std::int64_t bytes,
@@ -37,7 +36,7 @@ Tensor by_pictures(const Tensor& x, std::int64_t bytes,
 void for_parts(std::int64_t total, std::int64_t unit_bytes,
                const std::function<void(std::int64_t, std::int64_t)>& body) {
   const std::int64_t step =
-      std::max<std::int64_t>(1, kPartBytes / std::max<std::int64_t>(1, unit_bytes));
+      std::max<std::int64_t>(1, part_limits().part_bytes / std::max<std::int64_t>(1, unit_bytes));
   for (std::int64_t first = 0; first < total; first += step)
     body(first, std::min(step, total - first));
 }

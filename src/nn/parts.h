@@ -6,22 +6,29 @@
 #include <functional>
 
 /// Note: [Parts]
-/// A decoder's widest tensors have gigabytes. What treats every picture, or every position, by itself
-/// is computed part after part, so that only its input and its result exist whole; what lies between
-/// stays in the cache. Group norms over a clip need the statistics of all of it: those are taken first,
-/// in a pass of their own. Values are the same as in one piece. Parts are chosen by size alone, so that
-/// no setting changes the order of a sum.
+/// A decoder's widest tensors have gigabytes. What treats every picture, or every position, by
+/// itself is computed part after part, so that only its input and its result exist whole; what lies
+/// between stays in the cache. Group norms over a clip need the statistics of all of it: those are
+/// taken first, in a pass of their own. Values are the same as in one piece. Parts are chosen by
+/// size alone, so that no setting changes the order of a sum.
 namespace svd::nn {
 
 using at::Tensor;
+
+/// Sizes that decide; tests lower them.
+struct PartLimits {
+  std::int64_t whole_bytes = std::int64_t{128} << 20;  ///< up to here in one piece
+  std::int64_t part_bytes = std::int64_t{48} << 20;    ///< about the size of a part
+};
+PartLimits& part_limits();
 
 /// Whether a computation with tensors of this size is done in parts: large ones on the CPU, without
 /// gradients.
 bool goes_in_parts(const Tensor& x, std::int64_t bytes);
 
 /// compute(part) for groups of pictures, the results put together; for a computation that treats
-/// every picture [C, h, w] of x [N, C, h, w] by itself. `bytes`: size of the largest tensor in between
-/// for all of x.
+/// every picture [C, h, w] of x [N, C, h, w] by itself. `bytes`: size of the largest tensor in
+/// between for all of x.
 Tensor by_pictures(const Tensor& x, std::int64_t bytes,
                    const std::function<Tensor(const Tensor&)>& compute);
 

@@ -2,12 +2,13 @@
 
 #include <immintrin.h>
 
-/// For the files that are compiled for AVX-512 alone (ops/attention_avx512.h says why they are apart).
+/// For the files that are compiled for AVX-512 alone (ops/attention_avx512.h says why they are
+/// apart).
 namespace svd::ops::avx512 {
 namespace {
 
-/// 2^x, below float32's range 0: a polynomial of degree 4 on [-1/2, 1/2], fitted for the least relative
-/// error (3e-06, far below bfloat16's 2e-3), scaled by the whole part.
+/// 2^x, below float32's range 0: a polynomial of degree 4 on [-1/2, 1/2], fitted for the least
+/// relative error (3e-06, far below bfloat16's 2e-3), scaled by the whole part.
 [[gnu::always_inline]] inline __m512 exp2_of(__m512 x) {
   const __m512 whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   const __m512 f = _mm512_sub_ps(x, whole);

@@ -62,8 +62,8 @@ void normalize(const std::uint16_t* x, const float* mean, const float* scale, co
 namespace svd::ops::avx512 {
 
 bool normalize_is_supported() { return false; }
-void normalize(const std::uint16_t*, const float*, const float*, const float*, bool,
-               std::uint16_t*, std::int64_t, std::int64_t, std::int64_t) {}
+void normalize(const std::uint16_t*, const float*, const float*, const float*, bool, std::uint16_t*,
+               std::int64_t, std::int64_t, std::int64_t) {}
 
 }  // namespace svd::ops::avx512
 

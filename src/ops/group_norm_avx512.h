@@ -9,8 +9,8 @@ namespace svd::ops::avx512 {
 /// Whether this build and this CPU can run `normalize`.
 bool normalize_is_supported();
 
-/// y = (x - mean) * scale + shift, all three by channel, then SiLU if `silu`. x: [rows, channels] in
-/// bfloat16 as its bits; rows of y are `stride` elements apart.
+/// y = (x - mean) * scale + shift, all three by channel, then SiLU if `silu`. x: [rows, channels]
+/// in bfloat16 as its bits; rows of y are `stride` elements apart.
 void normalize(const std::uint16_t* x, const float* mean, const float* scale, const float* shift,
                bool silu, std::uint16_t* y, std::int64_t rows, std::int64_t channels,
                std::int64_t stride);

@@ -76,16 +76,21 @@ Tensor group_norm(const Tensor& x, const Tensor& second, std::int64_t groups, co
                   const Tensor& bias, double eps, bool silu) {
   static const auto op = find<GroupNormSchema>("svd::group_norm");
   const bool one = !second.defined();
-  const std::int64_t channels = x.dim() == 4 ? x.size(1) + (one ? 0 : second.size(1)) : 0;
-  TORCH_CHECK(x.dim() == 4 && groups > 0 && channels % groups == 0,
+  const bool are_pictures = x.dim() == 4 && (one || second.dim() == 4);
+  const std::int64_t channels = are_pictures ? x.size(1) + (one ? 0 : second.size(1)) : 0;
+  TORCH_CHECK(are_pictures && groups > 0 && channels % groups == 0,
               "group_norm: expected [N, C, h, w] with C a multiple of ", groups, ", got ",
               x.sizes());
+  TORCH_CHECK(one || (second.scalar_type() == x.scalar_type() && second.size(0) == x.size(0) &&
+                      second.size(2) == x.size(2) && second.size(3) == x.size(3)),
+              "group_norm: sources of sizes ", x.sizes(), " and ",
+              one ? at::IntArrayRef() : second.sizes(), " or their types do not go together");
   for (const Tensor* const affine : {&weight, &bias}) {
     TORCH_CHECK(affine->numel() == channels && affine->scalar_type() == x.scalar_type(),
                 "group_norm: weight and bias must have the input's channels and type, ", channels,
                 " of ", x.scalar_type(), ", got ", affine->numel(), " of ", affine->scalar_type());
   }
-  if (needs_gradient(x, weight, bias) || !has_own_version(op, x)) {
+  if (needs_gradient(x, second, weight, bias) || !has_own_version(op, x)) {
     const Tensor joined = one ? x : at::cat({x, second}, 1);
     return composite_group_norm(joined, groups, weight, bias, eps, silu);
   }

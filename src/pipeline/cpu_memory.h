@@ -2,9 +2,9 @@
 
 #include <cstdint>
 
-/// Memory of tensors on the CPU. The system hands out large blocks as fresh pages, zeroed one by one
-/// at first touch, which costs more than many operations on them. So freed large blocks are kept for
-/// the next tensor of about that size, up to a limit.
+/// Memory of tensors on the CPU. The system hands out large blocks as fresh pages, zeroed one by
+/// one at first touch, which costs more than many operations on them. So freed large blocks are
+/// kept for the next tensor of about that size, up to a limit.
 namespace svd::pipeline {
 
 struct CpuMemory {

@@ -106,6 +106,24 @@ TEST_P(Operations, GroupNormFollowsItsDefinition) {
   }
 }
 
+// 48 + 16 channels in groups of 2, and 40 + 24 in groups of 16, of which one has both sources.
+TEST_P(Operations, GroupNormReadsTwoSources) {
+  const c10::NoGradGuard no_grad;
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kHalf, at::kDouble}) {
+    for (const auto& [first, groups] : {std::pair{48, 32}, std::pair{40, 4}, std::pair{33, 2}}) {
+      SCOPED_TRACE(testing::Message() << type << " " << first);
+      const Tensor x = draw({2, first, 5, 3}, type).contiguous(at::MemoryFormat::ChannelsLast);
+      const Tensor second =
+          draw({2, 64 - first, 5, 3}, type).contiguous(at::MemoryFormat::ChannelsLast);
+      const Tensor weight = draw({64}, type), bias = draw({64}, type);
+      const Tensor y = ops::group_norm(x, second, groups, weight, bias, 1e-5, true);
+      const Tensor joined = at::cat({x, second}, 1);
+      EXPECT_LE(error_of(y, group_norm_definition(joined, groups, weight, bias, 1e-5, true)),
+                tolerance(type));
+    }
+  }
+}
+
 TEST_P(Operations, GroupNormLeavesItsInputAlone) {
   const c10::NoGradGuard no_grad;
   const Tensor x = draw({2, 32, 3, 5}).contiguous(at::MemoryFormat::ChannelsLast);
