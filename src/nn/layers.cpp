@@ -30,7 +30,7 @@ void Linear::fold() {
 Tensor Linear::apply(const Tensor& x, ops::Epilogue epilogue, const Tensor& other,
                      const Tensor& with_bias) const {
   if (packed_.defined()) return ops::packed_linear(x, packed_, with_bias, epilogue, other);
-  const Tensor y = at::linear(x, weight, with_bias);
+  Tensor y = at::linear(x, weight, with_bias);
   switch (epilogue) {
     case ops::Epilogue::gelu:
       return at::gelu(y);
