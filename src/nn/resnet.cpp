@@ -131,6 +131,9 @@ void TemporalResnetBlock::fold_with(const AlphaBlender& mixer, AlphaBlender::Sha
 
 Tensor TemporalResnetBlock::forward(const Tensor& picture, std::int64_t frames, const Tensor& time,
                                     const Tensor& share) const {
+  if (share_is_folded_ && !time.defined() &&
+      goes_in_parts(picture, static_cast<std::int64_t>(picture.nbytes())))
+    return forward_in_parts(picture, frames);
   Tensor x = convolve_and_add_time(conv1_, norm1_.forward_clip_silu(picture, frames), time, frames);
   x = norm2_.forward_clip_silu(x, frames);
   if (share_is_folded_) return conv2_.forward_add(x, frames, picture);
