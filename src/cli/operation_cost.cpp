@@ -53,7 +53,7 @@ double count_flops(std::string_view name, std::string_view overload, std::span<c
   if (name == "mm" || name == "bmm") return product_flops(input(0), input(1));
   if (name == "addmm" || name == "_addmm_activation" || name == "baddbmm")
     return product_flops(input(1), input(2));
-  if (contains(name, "scaled_dot_product") || contains(name, "flash_attention"))
+  if (contains(name, "scaled_dot_product") || contains(name, "attention"))
     return attention_flops(input(0), input(1), input(2));
   if (contains(name, "linear")) return linear_flops(input(0), input(weight));
   if (contains(name, "conv")) return convolution_flops(input(weight), output);

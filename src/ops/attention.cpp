@@ -5,11 +5,16 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/stack.h>
+#include <ATen/record_function.h>
 #include <c10/util/Exception.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "ops/attention_avx512.h"
+#include "ops/cpu_features.h"
 #include "ops/temporal_attention_cpu.h"
 
 namespace svd::ops {
@@ -22,20 +27,22 @@ bool needs_gradient(const Tensor& q, const Tensor& k, const Tensor& v) {
          (q.requires_grad() || k.requires_grad() || v.requires_grad());
 }
 
-// CPUs with AMX multiply several times faster than vdpbf16ps; torch's version uses it.
-bool has_amx() {
-#if defined(__x86_64__) && !defined(__clang__)  // clang 14 does not know the name
-  return __builtin_cpu_supports("amx-bf16");
-#else
-  return false;
-#endif
+bool is_one_kind(const Tensor& q, const Tensor& k, const Tensor& v) {
+  return k.scalar_type() == q.scalar_type() && v.scalar_type() == q.scalar_type() &&
+         k.device() == q.device() && v.device() == q.device();
 }
 
+// On CPUs with AMX torch's version uses it.
 bool runs_own_version(const Tensor& q, const Tensor& k, const Tensor& v) {
-  static const bool is_supported = avx512::attention_is_supported() && !has_amx();
+  static const bool is_supported = has_avx512_bfloat16() && !has_amx_bfloat16();
   return is_supported && q.device().is_cpu() && q.scalar_type() == at::kBFloat16 &&
          q.size(-1) % 16 == 0 && q.stride(-1) == 1 && k.stride(-1) == 1 && v.stride(-1) == 1 &&
          k.size(1) > 0 && !needs_gradient(q, k, v);
+}
+
+// Seen by `svd-gen bench --profile-ops`: [N, heads, length, d], as torch's attention has them.
+std::vector<c10::IValue> recorded(const Tensor& q, const Tensor& k, const Tensor& v) {
+  return {q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)};
 }
 
 const std::uint16_t* bits(const Tensor& x, std::int64_t n, std::int64_t head) {
@@ -43,29 +50,60 @@ const std::uint16_t* bits(const Tensor& x, std::int64_t n, std::int64_t head) {
          head * x.stride(2);
 }
 
-Tensor attention_avx512(const Tensor& q, const Tensor& k, const Tensor& v) {
-  const std::int64_t pictures = q.size(0), heads = q.size(2), depth = q.size(3);
-  Tensor out = at::empty({pictures, q.size(1), heads * depth}, q.options());
-  auto* const result = static_cast<std::uint16_t*>(out.mutable_data_ptr());
-  const std::size_t bytes = avx512::attention_workspace_bytes(k.size(1), depth);
-  at::parallel_for(0, pictures * heads, 1, [&](std::int64_t begin, std::int64_t end) {
-    const Tensor workspace = at::empty({static_cast<std::int64_t>(bytes)}, at::kByte);
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t n = i / heads, head = i % heads;
-      const avx512::AttentionHead job = {.q = bits(q, n, head),
-                                         .k = bits(k, n, head),
-                                         .v = bits(v, n, head),
-                                         .out = result + n * out.stride(0) + head * depth,
-                                         .queries = q.size(1),
-                                         .keys = k.size(1),
-                                         .depth = depth,
-                                         .q_stride = q.stride(1),
-                                         .k_stride = k.stride(1),
-                                         .v_stride = v.stride(1),
-                                         .out_stride = out.stride(1)};
-      avx512::attention_head(job, workspace.mutable_data_ptr());
-    }
+Tensor bytes(std::size_t count) { return at::empty({static_cast<std::int64_t>(count)}, at::kByte); }
+
+// All queries of heads [begin, end) on this thread.
+template <class HeadAt>
+void attend_heads(const HeadAt& head_at, std::int64_t begin, std::int64_t end) {
+  const avx512::AttentionHead first = head_at(begin);
+  const Tensor packed = bytes(avx512::attention_packed_bytes(first.keys, first.depth));
+  const Tensor scratch = bytes(avx512::attention_scratch_bytes(first.depth));
+  for (std::int64_t i = begin; i < end; ++i) {
+    const avx512::AttentionHead head = head_at(i);
+    avx512::pack_keys_and_values(head, packed.mutable_data_ptr());
+    avx512::attend(head, packed.const_data_ptr(), scratch.mutable_data_ptr(), 0, head.queries);
+  }
+}
+
+// One head by all threads.
+void attend_together(const avx512::AttentionHead& head) {
+  const Tensor packed = bytes(avx512::attention_packed_bytes(head.keys, head.depth));
+  avx512::pack_keys_and_values(head, packed.mutable_data_ptr());
+  constexpr std::int64_t kBlock = avx512::kAttentionQueries;
+  const std::int64_t blocks = (head.queries + kBlock - 1) / kBlock;
+  at::parallel_for(0, blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+    const Tensor scratch = bytes(avx512::attention_scratch_bytes(head.depth));
+    const std::int64_t first = begin * kBlock;
+    avx512::attend(head, packed.const_data_ptr(), scratch.mutable_data_ptr(), first,
+                   std::min(end * kBlock, head.queries) - first);
   });
+}
+
+Tensor attention_avx512(const Tensor& q, const Tensor& k, const Tensor& v) {
+  const std::int64_t heads = q.size(2), depth = q.size(3), count = q.size(0) * heads;
+  Tensor out = at::empty({q.size(0), q.size(1), heads * depth}, q.options());
+  auto* const result = static_cast<std::uint16_t*>(out.mutable_data_ptr());
+  const auto head_at = [&](std::int64_t i) {
+    const std::int64_t n = i / heads, head = i % heads;
+    return avx512::AttentionHead{.q = bits(q, n, head),
+                                 .k = bits(k, n, head),
+                                 .v = bits(v, n, head),
+                                 .out = result + n * out.stride(0) + head * depth,
+                                 .queries = q.size(1),
+                                 .keys = k.size(1),
+                                 .depth = depth,
+                                 .q_stride = q.stride(1),
+                                 .k_stride = k.stride(1),
+                                 .v_stride = v.stride(1),
+                                 .out_stride = out.stride(1)};
+  };
+  if (count < at::get_num_threads()) {
+    for (std::int64_t i = 0; i < count; ++i) attend_together(head_at(i));
+  } else {
+    at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
+      attend_heads(head_at, begin, end);
+    });
+  }
   return out;
 }
 
@@ -90,16 +128,23 @@ Tensor stock_temporal_attention(const Tensor& q, const Tensor& k, const Tensor& 
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v) {
   TORCH_CHECK(q.dim() == 4 && k.sizes() == v.sizes() && q.size(0) == k.size(0) &&
-                  q.size(2) == k.size(2) && q.size(3) == k.size(3),
-              "attention: shapes ", q.sizes(), k.sizes(), v.sizes(), " do not go together");
-  return runs_own_version(q, k, v) ? attention_avx512(q, k, v) : stock_attention(q, k, v);
+                  q.size(2) == k.size(2) && q.size(3) == k.size(3) && is_one_kind(q, k, v),
+              "attention: shapes ", q.sizes(), k.sizes(), v.sizes(),
+              " or their types do not go together");
+  if (!runs_own_version(q, k, v)) return stock_attention(q, k, v);
+  RECORD_FUNCTION("svd::attention", recorded(q, k, v));
+  return attention_avx512(q, k, v);
 }
 
 Tensor temporal_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
-  TORCH_CHECK(q.dim() == 5 && k.sizes() == q.sizes() && v.sizes() == q.sizes(),
-              "temporal_attention: shapes ", q.sizes(), k.sizes(), v.sizes(),
-              " do not go together");
+  TORCH_CHECK(
+      q.dim() == 5 && k.sizes() == q.sizes() && v.sizes() == q.sizes() && is_one_kind(q, k, v),
+      "temporal_attention: shapes ", q.sizes(), k.sizes(), v.sizes(),
+      " or their types do not go together");
   if (can_run_temporal_attention_cpu(q, k, v) && !needs_gradient(q, k, v)) {
+    const auto heads_first = [](const Tensor& x) { return x.permute({0, 2, 3, 1, 4}); };
+    RECORD_FUNCTION("svd::temporal_attention",
+                    std::vector<c10::IValue>({heads_first(q), heads_first(k), heads_first(v)}));
     return temporal_attention_cpu(q, k, v);
   }
   return stock_temporal_attention(q, k, v);

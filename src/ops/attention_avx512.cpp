@@ -24,7 +24,7 @@ namespace {
 constexpr int kLanes = 16;
 constexpr int kPanelKeys = 64;
 constexpr int kKeyBlock = 256;
-constexpr int kQueryBlock = 48;
+constexpr int kQueryBlock = kAttentionQueries;
 constexpr int kTileRows = 6;
 constexpr int kTileVectors = 4;  // 6 x 4 sums, 4 right operands and a left one: 29 of 32 registers
 
@@ -127,54 +127,30 @@ void multiply(std::int64_t rows, std::int64_t vectors, const Pair* a, std::int64
 // Stands for minus infinity: its power of two is 0, and differences of two of them are numbers.
 constexpr float kLowest = -1e30f;
 
-struct Workspace {
-  Pair* keys;     // [panels][depth/2][64]
-  Pair* values;   // [keys/2][depth]
-  Pair* queries;  // [48][depth/2]
-  float* scores;  // [48][256]
-  Pair* weights;  // [48][128]
-  float* result;  // [48][depth]
-  std::int64_t padded_keys;
+struct Packed {
+  const Pair* keys;    // [panels][depth/2][64]
+  const Pair* values;  // [keys/2][depth]
 };
 
-Workspace lay_out(void* memory, std::int64_t keys, std::int64_t depth) {
-  Workspace w;
-  w.padded_keys = round_up(keys, kPanelKeys);
-  w.keys = static_cast<Pair*>(memory);
-  w.values = w.keys + w.padded_keys * depth / 2;
-  w.queries = w.values + w.padded_keys * depth / 2;
+Packed packed_of(const void* memory, std::int64_t keys, std::int64_t depth) {
+  const Pair* const first = static_cast<const Pair*>(memory);
+  return {first, first + round_up(keys, kPanelKeys) * depth / 2};
+}
+
+struct Scratch {
+  Pair* queries;  // [48][depth/2]
+  Pair* weights;  // [48][128]
+  float* scores;  // [48][256]
+  float* result;  // [48][depth]
+};
+
+Scratch scratch_of(void* memory, std::int64_t depth) {
+  Scratch w;
+  w.queries = static_cast<Pair*>(memory);
   w.weights = w.queries + kQueryBlock * depth / 2;
   w.scores = reinterpret_cast<float*>(w.weights + kQueryBlock * kKeyBlock / 2);
   w.result = w.scores + kQueryBlock * kKeyBlock;
   return w;
-}
-
-// Keys and values beyond the last are zeros.
-void pack(const AttentionHead& head, const Workspace& w) {
-  const std::int64_t depth_pairs = head.depth / 2;
-  for (std::int64_t key = 0; key < w.padded_keys; ++key) {
-    Pair* const column = w.keys + key / kPanelKeys * depth_pairs * kPanelKeys + key % kPanelKeys;
-    const std::uint16_t* const row = head.k + key * head.k_stride;
-    for (std::int64_t p = 0; p < depth_pairs; ++p) {
-      column[p * kPanelKeys] = key < head.keys ? load_pair(row + 2 * p) : 0;
-    }
-  }
-  for (std::int64_t key = 0; key < w.padded_keys; key += 2) {
-    Pair* const out = w.values + key / 2 * head.depth;
-    const std::uint16_t* const first = head.v + key * head.v_stride;
-    const std::uint16_t* const second = first + head.v_stride;
-    for (std::int64_t d = 0; d < head.depth; d += kLanes) {
-      const __m256i none = _mm256_setzero_si256();
-      const __m256i low =
-          key < head.keys ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + d)) : none;
-      const __m256i high = key + 1 < head.keys
-                               ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(second + d))
-                               : none;
-      const __m512i pairs = _mm512_or_si512(_mm512_cvtepu16_epi32(low),
-                                            _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16));
-      _mm512_storeu_si512(out + d, pairs);
-    }
-  }
 }
 
 // One block of scores [keys] of a query becomes weights in bfloat16; maximum and sum are carried
@@ -213,8 +189,8 @@ void soften(float* scores, std::int64_t keys, std::int64_t padded, float scale, 
   }
 }
 
-void attend_block(const AttentionHead& head, const Workspace& w, std::int64_t first,
-                  std::int64_t rows, float scale) {
+void attend_block(const AttentionHead& head, const Packed& packed, const Scratch& w,
+                  std::int64_t first, std::int64_t rows, float scale) {
   const std::int64_t depth_pairs = head.depth / 2;
   Running running[kQueryBlock];
   for (std::int64_t i = 0; i < rows; ++i) {
@@ -229,7 +205,7 @@ void attend_block(const AttentionHead& head, const Workspace& w, std::int64_t fi
     const std::int64_t keys = left < kKeyBlock ? left : kKeyBlock;
     const std::int64_t padded = round_up(keys, kPanelKeys);
     for (std::int64_t j = 0; j < padded; j += kPanelKeys) {
-      const Pair* const panel = w.keys + (begin + j) * depth_pairs;
+      const Pair* const panel = packed.keys + (begin + j) * depth_pairs;
       multiply<false>(rows, kPanelKeys / kLanes, w.queries, depth_pairs, panel, kPanelKeys,
                       w.scores + j, kKeyBlock, depth_pairs);
     }
@@ -239,7 +215,8 @@ void attend_block(const AttentionHead& head, const Workspace& w, std::int64_t fi
     }
     const auto add_values = begin == 0 ? multiply<false> : multiply<true>;
     add_values(rows, head.depth / kLanes, w.weights, kKeyBlock / 2,
-               w.values + begin / 2 * head.depth, head.depth, w.result, head.depth, padded / 2);
+               packed.values + begin / 2 * head.depth, head.depth, w.result, head.depth,
+               padded / 2);
   }
   for (std::int64_t i = 0; i < rows; ++i) {
     const __m512 share = _mm512_set1_ps(1.0f / running[i].sum);
@@ -253,25 +230,56 @@ void attend_block(const AttentionHead& head, const Workspace& w, std::int64_t fi
 
 }  // namespace
 
-bool attention_is_supported() {
-  return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+std::size_t attention_packed_bytes(std::int64_t keys, std::int64_t depth) {
+  return static_cast<std::size_t>(round_up(keys, kPanelKeys) * depth) * sizeof(Pair);
 }
 
-std::size_t attention_workspace_bytes(std::int64_t keys, std::int64_t depth) {
-  const std::int64_t packed = 2 * round_up(keys, kPanelKeys) * depth * 2;
-  const std::int64_t block = kQueryBlock * (depth * 2 + kKeyBlock * 2 + kKeyBlock * 4 + depth * 4);
-  return static_cast<std::size_t>(packed + block);
+std::size_t attention_scratch_bytes(std::int64_t depth) {
+  return static_cast<std::size_t>(kQueryBlock) *
+         static_cast<std::size_t>(depth / 2 + kKeyBlock / 2 + kKeyBlock + depth) * sizeof(float);
 }
 
-void attention_head(const AttentionHead& head, void* workspace) {
-  const Workspace w = lay_out(workspace, head.keys, head.depth);
-  pack(head, w);
+// Keys and values beyond the last are zeros.
+void pack_keys_and_values(const AttentionHead& head, void* packed) {
+  const std::int64_t padded_keys = round_up(head.keys, kPanelKeys);
+  Pair* const keys = static_cast<Pair*>(packed);
+  Pair* const values = keys + padded_keys * head.depth / 2;
+  const std::int64_t depth_pairs = head.depth / 2;
+  for (std::int64_t key = 0; key < padded_keys; ++key) {
+    Pair* const column = keys + key / kPanelKeys * depth_pairs * kPanelKeys + key % kPanelKeys;
+    const std::uint16_t* const row = head.k + key * head.k_stride;
+    for (std::int64_t p = 0; p < depth_pairs; ++p) {
+      column[p * kPanelKeys] = key < head.keys ? load_pair(row + 2 * p) : 0;
+    }
+  }
+  for (std::int64_t key = 0; key < padded_keys; key += 2) {
+    Pair* const out = values + key / 2 * head.depth;
+    const std::uint16_t* const first = head.v + key * head.v_stride;
+    const std::uint16_t* const second = first + head.v_stride;
+    for (std::int64_t d = 0; d < head.depth; d += kLanes) {
+      const __m256i none = _mm256_setzero_si256();
+      const __m256i low =
+          key < head.keys ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + d)) : none;
+      const __m256i high = key + 1 < head.keys
+                               ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(second + d))
+                               : none;
+      const __m512i pairs = _mm512_or_si512(_mm512_cvtepu16_epi32(low),
+                                            _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16));
+      _mm512_storeu_si512(out + d, pairs);
+    }
+  }
+}
+
+void attend(const AttentionHead& head, const void* packed, void* scratch, std::int64_t first,
+            std::int64_t count) {
   constexpr float kLog2E = 1.44269504f;
   const float scale = kLog2E / sqrtf(static_cast<float>(head.depth));
-  for (std::int64_t first = 0; first < head.queries; first += kQueryBlock) {
-    const std::int64_t left = head.queries - first;
-    attend_block(head, w, first, left < kQueryBlock ? left : kQueryBlock, scale);
+  const Packed keys_and_values = packed_of(packed, head.keys, head.depth);
+  const Scratch w = scratch_of(scratch, head.depth);
+  const std::int64_t end = first + count;
+  for (std::int64_t row = first; row < end; row += kQueryBlock) {
+    attend_block(head, keys_and_values, w, row, end - row < kQueryBlock ? end - row : kQueryBlock,
+                 scale);
   }
 }
 
@@ -279,11 +287,13 @@ void attention_head(const AttentionHead& head, void* workspace) {
 
 #else
 
+// Never called: no CPU of another kind has AVX-512 BF16.
 namespace svd::ops::avx512 {
 
-bool attention_is_supported() { return false; }
-std::size_t attention_workspace_bytes(std::int64_t, std::int64_t) { return 0; }
-void attention_head(const AttentionHead&, void*) {}
+std::size_t attention_packed_bytes(std::int64_t, std::int64_t) { return 0; }
+std::size_t attention_scratch_bytes(std::int64_t) { return 0; }
+void pack_keys_and_values(const AttentionHead&, void*) {}
+void attend(const AttentionHead&, const void*, void*, std::int64_t, std::int64_t) {}
 
 }  // namespace svd::ops::avx512
 

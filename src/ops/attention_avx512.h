@@ -21,14 +21,20 @@ struct AttentionHead {
   std::int64_t q_stride, k_stride, v_stride, out_stride;
 };
 
-/// Whether this build and this CPU can run `attention_head`.
-bool attention_is_supported();
+/// The functions below need a CPU with ops::has_avx512_bfloat16(). Queries are best taken in
+/// multiples of this number.
+constexpr std::int64_t kAttentionQueries = 48;
 
-/// Scratch space for a head, to be aligned to 64 bytes.
-std::size_t attention_workspace_bytes(std::int64_t keys, std::int64_t depth);
+/// Size of a head's keys and values as `attend` reads them, and of its scratch space; both are to
+/// be aligned to 64 bytes.
+std::size_t attention_packed_bytes(std::int64_t keys, std::int64_t depth);
+std::size_t attention_scratch_bytes(std::int64_t depth);
 
-/// out = softmax(q k^T / sqrt(depth)) v. Scores and sums in float32; the weights are rounded to
-/// bfloat16 for the second product, as a tensor core does.
-void attention_head(const AttentionHead& head, void* workspace);
+void pack_keys_and_values(const AttentionHead& head, void* packed);
+
+/// out = softmax(q k^T / sqrt(depth)) v for `count` queries from `first` on. Scores and sums in
+/// float32; the weights are rounded to bfloat16 for the second product, as a tensor core does.
+void attend(const AttentionHead& head, const void* packed, void* scratch, std::int64_t first,
+            std::int64_t count);
 
 }  // namespace svd::ops::avx512

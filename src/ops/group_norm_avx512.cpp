@@ -40,11 +40,6 @@ void normalize_rows(const std::uint16_t* x, const float* mean, const float* scal
 
 }  // namespace
 
-bool normalize_is_supported() {
-  return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl");
-}
-
 void normalize(const std::uint16_t* x, const float* mean, const float* scale, const float* shift,
                bool silu, std::uint16_t* y, std::int64_t rows, std::int64_t channels,
                std::int64_t stride) {
@@ -59,9 +54,9 @@ void normalize(const std::uint16_t* x, const float* mean, const float* scale, co
 
 #else
 
+// Never called: no CPU of another kind has AVX-512 BF16.
 namespace svd::ops::avx512 {
 
-bool normalize_is_supported() { return false; }
 void normalize(const std::uint16_t*, const float*, const float*, const float*, bool, std::uint16_t*,
                std::int64_t, std::int64_t, std::int64_t) {}
 

@@ -3,11 +3,8 @@
 #include <cstdint>
 
 /// The last pass of group normalisation for CPUs with AVX-512 BF16, with the rules of
-/// ops/attention_avx512.h.
+/// ops/attention_avx512.h; needs ops::has_avx512_bfloat16().
 namespace svd::ops::avx512 {
-
-/// Whether this build and this CPU can run `normalize`.
-bool normalize_is_supported();
 
 /// y = (x - mean) * scale + shift, all three by channel, then SiLU if `silu`. x: [rows, channels]
 /// in bfloat16 as its bits; rows of y are `stride` elements apart.

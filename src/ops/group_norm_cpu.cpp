@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ops/clones.h"
+#include "ops/cpu_features.h"
 #include "ops/group_norm_avx512.h"
 
 namespace svd::ops {
@@ -110,7 +111,7 @@ SVD_CLONES void normalize_anywhere(const Bits* x, const float* mean, const float
 
 void normalize(const Bits* x, const float* mean, const float* scale, const float* shift, bool silu,
                Bits* y, std::int64_t rows, std::int64_t channels, std::int64_t stride) {
-  static const bool has_own_version = avx512::normalize_is_supported();
+  static const bool has_own_version = has_avx512_bfloat16();
   const auto run = has_own_version ? avx512::normalize : normalize_anywhere;
   run(x, mean, scale, shift, silu, y, rows, channels, stride);
 }

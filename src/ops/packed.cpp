@@ -9,6 +9,8 @@
 #include <optional>
 #include <string_view>
 
+#include "ops/cpu_features.h"
+
 namespace svd::ops {
 namespace {
 
@@ -45,25 +47,16 @@ OptionalTensor optional_of(const Tensor& bias) {
   return bias.defined() ? OptionalTensor(bias) : std::nullopt;
 }
 
-// oneDNN packs bfloat16 only for such CPUs.
-bool packs_bfloat16() {
-#ifdef __x86_64__
-  return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("avx512dq");
-#else
-  return false;
-#endif
-}
-
 }  // namespace
 
 bool can_pack(const Tensor& weight) {
   static const bool is_there =
       at::hasMKLDNN() &&
       c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""}).has_value();
+  if (!weight.defined()) return false;
   const auto type = weight.scalar_type();
   return is_there && weight.device().is_cpu() &&
-         (type == at::kFloat || (type == at::kBFloat16 && packs_bfloat16()));
+         (type == at::kFloat || (type == at::kBFloat16 && has_avx512()));
 }
 
 Tensor pack_linear(const Tensor& weight) {

@@ -11,7 +11,7 @@
 /// offers both as operators of its library "mkldnn".
 namespace svd::ops {
 
-/// Whether weights of this tensor's device and type can be packed.
+/// Whether weights of this tensor's device and type can be packed on this CPU; false for none.
 bool can_pack(const at::Tensor& weight);
 
 /// weight: [out, in], any strides -> the same in oneDNN's layout.

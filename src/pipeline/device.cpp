@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "ops/cpu_features.h"
 #include "pipeline/cpu_memory.h"
 #include "pipeline/cuda_module.h"
 #include "svd/error.h"
@@ -18,12 +19,8 @@ namespace {
 constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
 
 std::string cpu_bfloat16_feature() {
-#ifdef __x86_64__
-#ifndef __clang__  // clang 14 does not know the name
-  if (__builtin_cpu_supports("amx-bf16")) return "AMX BF16";
-#endif
-  if (__builtin_cpu_supports("avx512bf16")) return "AVX-512 BF16";
-#endif
+  if (ops::has_amx_bfloat16()) return "AMX BF16";
+  if (ops::has_avx512_bfloat16()) return "AVX-512 BF16";
   return {};
 }
 
