@@ -3,7 +3,8 @@
 #include <ATen/ops/cat.h>
 #include <c10/util/Exception.h>
 
-#include "nn/savings.h"
+#include <vector>
+
 #include "ops/attention.h"
 #include "ops/ops.h"
 
@@ -22,7 +23,7 @@ Attention::Attention(Module& parent, std::string name, std::int64_t channels,
 }
 
 void Attention::fold() {
-  if (savings().merged_qkv) {
+  if (savings_.merged_qkv) {
     to_qkv_.weight = at::cat({to_q.weight, to_k.weight, to_v.weight}, 0);
     for (Linear* const layer : {&to_q, &to_k, &to_v}) layer->weight.reset();
     to_qkv_.fold();
@@ -87,7 +88,7 @@ void FeedForward::scale_result(const AlphaBlender& blender, AlphaBlender::Share 
 }
 
 void FeedForward::fold() {
-  if (savings().packed_weights && ops::can_pack(proj_.weight)) {
+  if (savings_.packed_weights && ops::can_pack(proj_.weight)) {
     const std::int64_t hidden = proj_.weight.size(0) / 2;
     const auto take = [&](Linear& layer, std::int64_t begin) {
       layer.weight = proj_.weight.narrow(0, begin, hidden);

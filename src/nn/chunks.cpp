@@ -2,18 +2,13 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty_like.h>
+#include <c10/util/Exception.h>
 
 #include <algorithm>
 
+#include "nn/parts.h"
+
 namespace svd::nn {
-namespace {
-
-// With these the four times wider hidden layer of a feed-forward stays in a cache of a few
-// megabytes and products still run at full rate.
-constexpr std::int64_t kRows = 2048;
-
-}  // namespace
-
 Tensor Chunk::of(const Tensor& tokens, std::int64_t all_frames) const {
   const Tensor whole_frames = tokens.narrow(0, clip * all_frames + first_frame, clips * frames);
   return whole_frames.narrow(1, first_position, positions);
@@ -35,9 +30,10 @@ Tensor by_chunks(const Tensor& tokens, std::int64_t frames, bool chunked,
                  const std::function<Tensor(const Chunk&)>& compute) {
   const std::int64_t batch = tokens.size(0) / frames, positions = tokens.size(1);
   if (!chunked) return compute({batch, 0, frames, 0, positions, 0});
-  const std::int64_t piece = std::min(positions, kRows);
-  const std::int64_t together =
-      positions < kRows ? std::max<std::int64_t>(1, kRows / positions) : 1;
+  TORCH_CHECK(positions > 0, "tokens of an empty picture");
+  const std::int64_t limit = part_limits().chunk_tokens;
+  const std::int64_t piece = std::min(positions, limit);
+  const std::int64_t together = std::max<std::int64_t>(1, limit / positions);
   Tensor out = at::empty_like(tokens);
   for (std::int64_t clip = 0; clip < batch; ++clip) {
     for (std::int64_t frame = 0; frame < frames; frame += together) {

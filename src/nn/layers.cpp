@@ -8,7 +8,6 @@
 #include <ATen/ops/sigmoid.h>
 
 #include "nn/layout.h"
-#include "nn/savings.h"
 #include "ops/group_norm_cpu.h"
 #include "ops/ops.h"
 
@@ -22,7 +21,7 @@ Linear::Linear(Module& parent, std::string name, std::int64_t in, std::int64_t o
 }
 
 void Linear::fold() {
-  if (!savings().packed_weights || !ops::can_pack(weight)) return;
+  if (!savings_.packed_weights || !ops::can_pack(weight)) return;
   packed_ = ops::pack_linear(weight);
   weight.reset();
 }
@@ -53,7 +52,7 @@ Conv2d::Conv2d(Module& parent, std::string name, std::int64_t in, std::int64_t o
 }
 
 void Conv2d::fold() {
-  if (!savings().packed_weights || !ops::can_pack(weight)) return;
+  if (!savings_.packed_weights || !ops::can_pack(weight)) return;
   packed_ = ops::pack_conv(weight, {stride_, stride_}, {padding_, padding_});
   weight.reset();
 }
@@ -75,7 +74,7 @@ TemporalConv::TemporalConv(Module& parent, std::string name, std::int64_t in, st
 }
 
 void TemporalConv::fold() {
-  if (!savings().packed_weights || !ops::can_pack(weight)) return;
+  if (!savings_.packed_weights || !ops::can_pack(weight)) return;
   packed_ = ops::pack_conv(weight.squeeze(-1), {1, 1}, {1, 0});
   weight.reset();
 }

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "nn/savings.h"
+
 namespace svd::nn {
 
 using at::Tensor;
@@ -58,6 +60,8 @@ class Module {
  protected:
   /// Declares a tensor that `fold` makes, for `release`.
   void register_folded(Tensor* tensor) { folded_.push_back(tensor); }
+
+  const Savings savings_ = savings();
 
  private:
   void collect(const std::string& prefix, bool unread, std::vector<Parameter>& out);

@@ -15,10 +15,13 @@ namespace svd::nn {
 
 using at::Tensor;
 
-/// Sizes that decide; tests lower them.
+/// Sizes that decide here and in nn/chunks.h; tests lower them.
 struct PartLimits {
   std::int64_t whole_bytes = std::int64_t{128} << 20;  ///< up to here in one piece
   std::int64_t part_bytes = std::int64_t{48} << 20;    ///< about the size of a part
+  /// Tokens of a chunk: the four times wider hidden layer of a feed-forward stays in a cache of a
+  /// few megabytes, and products still run at full rate.
+  std::int64_t chunk_tokens = 2048;
 };
 PartLimits& part_limits();
 

@@ -13,7 +13,6 @@
 
 #include "nn/layout.h"
 #include "nn/parts.h"
-#include "nn/savings.h"
 
 namespace svd::nn {
 namespace {
@@ -22,10 +21,9 @@ namespace {
 // clips share goes into the bias. time: [B, C], [1, C] or undefined.
 template <class Convolution, class... Frames>
 Tensor convolve_and_add_time(const Convolution& conv, const Tensor& x, const Tensor& time,
-                             Frames... frames) {
+                             bool in_bias, Frames... frames) {
   if (!time.defined()) return conv.forward(x, frames...);
-  if (time.size(0) == 1 && savings().time_in_bias)
-    return conv.forward(x, frames..., conv.bias + time[0]);
+  if (time.size(0) == 1 && in_bias) return conv.forward(x, frames..., conv.bias + time[0]);
   const std::int64_t repeats = x.size(0) / time.size(0);
   return conv.forward(x, frames...) +
          time.repeat_interleave(repeats, 0).unsqueeze(-1).unsqueeze(-1);
@@ -45,7 +43,7 @@ ShortcutConv::ShortcutConv(Module& parent, std::string name, std::int64_t in, st
 
 void ShortcutConv::fold() {
   const Tensor matrix = weight_.flatten(1);
-  const std::int64_t skip = savings().split_skip ? skip_ : 0;
+  const std::int64_t skip = savings_.split_skip ? skip_ : 0;
   from_picture_.weight = matrix.narrow(1, 0, matrix.size(1) - skip).contiguous();
   from_picture_.bias = bias_;
   from_picture_.fold();
@@ -88,7 +86,7 @@ void ResnetBlock2D::fold() {
 
 Tensor ResnetBlock2D::forward(const ResBlockInput& input, const Tensor& time) const {
   if (input.skip.defined()) {
-    if (savings().split_skip) return compute(input, time);
+    if (savings_.split_skip) return compute(input, time);
     return compute({channels_last(at::cat({input.picture, input.skip}, 1)), {}}, time);
   }
   return compute(input, time);
@@ -103,8 +101,8 @@ Tensor ResnetBlock2D::forward_upsampled(const Tensor& picture, const Upsample2D*
 }
 
 Tensor ResnetBlock2D::compute(const ResBlockInput& input, const Tensor& time) const {
-  const Tensor x =
-      convolve_and_add_time(conv1_, norm1_.forward_silu(input.picture, input.skip), time);
+  const Tensor x = convolve_and_add_time(conv1_, norm1_.forward_silu(input.picture, input.skip),
+                                         time, savings_.time_in_bias);
   return conv2_.forward_add(norm2_.forward_silu(x),
                             conv_shortcut_ ? conv_shortcut_->forward(input) : input.picture);
 }
@@ -120,7 +118,7 @@ TemporalResnetBlock::TemporalResnetBlock(Module& parent, std::string name, std::
 }
 
 void TemporalResnetBlock::fold_with(const AlphaBlender& mixer, AlphaBlender::Share share) {
-  if (savings().folded_blend) {
+  if (savings_.folded_blend) {
     conv2_.weight = mixer.scale(conv2_.weight, share);
     conv2_.bias = mixer.scale(conv2_.bias, share);
     share_is_folded_ = true;
@@ -134,7 +132,8 @@ Tensor TemporalResnetBlock::forward(const Tensor& picture, std::int64_t frames, 
   if (share_is_folded_ && !time.defined() &&
       goes_in_parts(picture, static_cast<std::int64_t>(picture.nbytes())))
     return forward_in_parts(picture, frames);
-  Tensor x = convolve_and_add_time(conv1_, norm1_.forward_clip_silu(picture, frames), time, frames);
+  Tensor x = convolve_and_add_time(conv1_, norm1_.forward_clip_silu(picture, frames), time,
+                                   savings_.time_in_bias, frames);
   x = norm2_.forward_clip_silu(x, frames);
   if (share_is_folded_) return conv2_.forward_add(x, frames, picture);
   return at::addcmul(picture, conv2_.forward(x, frames), share);
@@ -232,7 +231,7 @@ Upsample2D::Upsample2D(Module& parent, std::string name, std::int64_t channels)
       phases_(*this, "", channels, 4 * channels, 2, 1, 1) {}
 
 void Upsample2D::fold() {
-  if (!savings().phase_upsampling) return conv_.fold();
+  if (!savings_.phase_upsampling) return conv_.fold();
   const Tensor kernel = conv_.weight.to(at::promote_types(conv_.weight.scalar_type(), at::kFloat));
   // [even: w0, w1+w2; odd: w0+w1, w2] along dimension `dim`.
   const auto even_and_odd = [](const Tensor& w, std::int64_t dim) {

@@ -7,14 +7,14 @@
 namespace svd::nn {
 
 /// Time-embedding projections of one SpatioTemporalResBlock for every step of a schedule, equal for
-/// all frames and positions (performance notes E2), and for all clips where B is 1.
+/// all frames and positions, and for all clips where B is 1.
 struct ResBlockConstants {
   Tensor spatial;   // [steps, B, C]
   Tensor temporal;  // [steps, B, C]
 };
 
 /// Input of a res block: a picture, or in a UNet's up blocks the picture and the skip whose
-/// channels follow its own (performance notes E10).
+/// channels follow its own.
 struct ResBlockInput {
   Tensor picture;  // [B*F, C, h, w]
   Tensor skip;     // [B*F, C2, h, w] or undefined

@@ -7,7 +7,6 @@
 
 #include "nn/chunks.h"
 #include "nn/layout.h"
-#include "nn/savings.h"
 
 namespace svd::nn {
 namespace {
@@ -19,8 +18,8 @@ struct Attentions {
   const Attention& cross;
 };
 
-CrossAttention prepare_cross(const Attention& attention, const Tensor& context) {
-  if (savings().constant_cross_attention) return {attention.constant(context), {}};
+CrossAttention prepare_cross(const Attention& attention, const Tensor& context, bool constant) {
+  if (constant) return {attention.constant(context), {}};
   return {{}, context};
 }
 
@@ -41,15 +40,14 @@ Tensor add_attentions(const Attentions& attentions, const Tensor& mixed, const T
 
 // With one token the softmax is 1, whatever query and key are.
 void skip_what_one_token_does_not_read(LayerNorm& norm2, Attention& cross) {
-  if (!savings().constant_cross_attention) return;
   norm2.set_unread();
   cross.to_q.set_unread();
   cross.to_k.set_unread();
 }
 
 // Chunks pay where products have fused epilogues.
-bool chunks_pay(const Tensor& weight) {
-  return savings().chunked_feed_forward && savings().packed_weights && ops::can_pack(weight);
+bool chunks_pay(const Savings& savings, const Tensor& weight) {
+  return savings.chunked_feed_forward && savings.packed_weights && ops::can_pack(weight);
 }
 
 }  // namespace
@@ -64,15 +62,15 @@ BasicTransformerBlock::BasicTransformerBlock(Module& parent, std::string name,
       attn2_(*this, "attn2", channels, context_channels, heads),
       norm3_(*this, "norm3", channels),
       ff_(*this, "ff", channels) {
-  skip_what_one_token_does_not_read(norm2_, attn2_);
+  if (savings_.constant_cross_attention) skip_what_one_token_does_not_read(norm2_, attn2_);
 }
 
 CrossAttention BasicTransformerBlock::prepare(const Tensor& context) const {
-  return prepare_cross(attn2_, context);
+  return prepare_cross(attn2_, context, savings_.constant_cross_attention);
 }
 
 void BasicTransformerBlock::fold() {
-  is_chunked_ = chunks_pay(attn1_.to_q.weight);
+  is_chunked_ = chunks_pay(savings_, attn1_.to_q.weight);
   attn1_.fold();
   ff_.fold();
 }
@@ -100,16 +98,16 @@ TemporalBasicTransformerBlock::TemporalBasicTransformerBlock(Module& parent, std
       attn2_(*this, "attn2", channels, context_channels, heads),
       norm3_(*this, "norm3", channels),
       ff_(*this, "ff", channels) {
-  skip_what_one_token_does_not_read(norm2_, attn2_);
+  if (savings_.constant_cross_attention) skip_what_one_token_does_not_read(norm2_, attn2_);
 }
 
 CrossAttention TemporalBasicTransformerBlock::prepare(const Tensor& context) const {
-  return prepare_cross(attn2_, context);
+  return prepare_cross(attn2_, context, savings_.constant_cross_attention);
 }
 
 void TemporalBasicTransformerBlock::fold_with(const AlphaBlender& mixer) {
-  is_chunked_ = chunks_pay(attn1_.to_q.weight);
-  if (savings().folded_blend) {
+  is_chunked_ = chunks_pay(savings_, attn1_.to_q.weight);
+  if (savings_.folded_blend) {
     ff_.scale_result(mixer, AlphaBlender::Share::rest);
     folded_alpha_ = at::sigmoid(mixer.mix_factor.to(at::kDouble)).item<double>();
   }

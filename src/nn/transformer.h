@@ -15,8 +15,7 @@ struct CrossAttention {
   Tensor context;   ///< [B, 1, context_channels]
 };
 
-/// What is constant over a clip's steps and positions in one transformer (performance notes E1,
-/// E4).
+/// What is constant over a clip's steps and positions in one transformer.
 struct TransformerConstants {
   std::vector<CrossAttention> spatial_cross;   ///< per layer
   std::vector<CrossAttention> temporal_cross;  ///< per layer

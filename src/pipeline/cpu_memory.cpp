@@ -4,7 +4,9 @@
 #include <c10/core/CPUAllocator.h>
 #include <sys/mman.h>
 
-#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <new>
@@ -16,7 +18,7 @@ namespace {
 constexpr std::size_t kLarge = std::size_t{4} << 20;
 constexpr std::size_t kGranule = std::size_t{64} << 10;
 constexpr std::uintptr_t kPage = 4096;
-constexpr std::int64_t kDefaultLimit = std::int64_t{384} << 20;
+constexpr std::int64_t kLimit = std::int64_t{384} << 20;
 
 void give_back(void* data, std::size_t bytes) { ::munmap(data, bytes); }
 
@@ -35,20 +37,9 @@ class CachingAllocator final : public c10::Allocator {
     default_copy_data(to, from, bytes);
   }
 
-  void set_limit(std::int64_t bytes) {
+  void clear() {
     const std::lock_guard lock(mutex_);
-    limit_ = bytes;
-    trim();
-  }
-
-  CpuMemory memory() {
-    const std::lock_guard lock(mutex_);
-    return {live_, peak_, cached_};
-  }
-
-  void reset_peak() {
-    const std::lock_guard lock(mutex_);
-    peak_ = live_;
+    trim_to(0);
   }
 
   static CachingAllocator& instance() {
@@ -77,8 +68,6 @@ class CachingAllocator final : public c10::Allocator {
       data = map(bytes);
     }
     sizes_.emplace(data, bytes);
-    live_ += static_cast<std::int64_t>(bytes);
-    peak_ = std::max(peak_, live_);
     return data;
   }
 
@@ -89,16 +78,15 @@ class CachingAllocator final : public c10::Allocator {
     if (found == sizes_.end()) return false;
     const std::size_t bytes = found->second;
     sizes_.erase(found);
-    live_ -= static_cast<std::int64_t>(bytes);
     cached_ += static_cast<std::int64_t>(bytes);
     free_.emplace(bytes, data);
-    trim();
+    trim_to(kLimit);
     return true;
   }
 
   // The largest go first: a few of them are worth many small ones.
-  void trim() {
-    while (cached_ > limit_ && !free_.empty()) {
+  void trim_to(std::int64_t limit) {
+    while (cached_ > limit && !free_.empty()) {
       const auto largest = std::prev(free_.end());
       give_back(largest->second, largest->first);
       cached_ -= static_cast<std::int64_t>(largest->first);
@@ -106,9 +94,15 @@ class CachingAllocator final : public c10::Allocator {
     }
   }
 
-  static void* map(std::size_t bytes) {
-    void* const data =
-        ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* map(std::size_t bytes) {
+    const auto fresh = [&] {
+      return ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    };
+    void* data = fresh();
+    if (data == MAP_FAILED) {
+      trim_to(0);  // what is kept may be what is missing
+      data = fresh();
+    }
     if (data == MAP_FAILED) throw std::bad_alloc();
     ::madvise(data, bytes, MADV_HUGEPAGE);
     return data;
@@ -117,26 +111,20 @@ class CachingAllocator final : public c10::Allocator {
   std::mutex mutex_;
   std::multimap<std::size_t, void*> free_;
   std::unordered_map<void*, std::size_t> sizes_;
-  std::int64_t live_ = 0, peak_ = 0, cached_ = 0, limit_ = kDefaultLimit;
+  std::int64_t cached_ = 0;
 };
 
 }  // namespace
 
 void install_cpu_cache() {
+#ifndef __SANITIZE_ADDRESS__
   constexpr std::uint8_t kAboveTheDefault = 1;
-  c10::SetCPUAllocator(&CachingAllocator::instance(), kAboveTheDefault);
+  static std::once_flag once;
+  std::call_once(once,
+                 [] { c10::SetCPUAllocator(&CachingAllocator::instance(), kAboveTheDefault); });
+#endif
 }
 
-void limit_cpu_cache(std::int64_t bytes) { CachingAllocator::instance().set_limit(bytes); }
-
-void empty_cpu_cache() {
-  CachingAllocator& allocator = CachingAllocator::instance();
-  allocator.set_limit(0);
-  allocator.set_limit(kDefaultLimit);
-}
-
-CpuMemory cpu_memory() { return CachingAllocator::instance().memory(); }
-
-void reset_cpu_peak() { CachingAllocator::instance().reset_peak(); }
+void empty_cpu_cache() { CachingAllocator::instance().clear(); }
 
 }  // namespace svd::pipeline

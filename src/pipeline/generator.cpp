@@ -271,6 +271,7 @@ Result Generator::run(const Request& request, const InputImages& images, FrameSi
     if (request.save_latents)
       weights::save_safetensors(*request.save_latents, {{"latents", latents}});
     run.decode(latents, sink);
+    pipeline::empty_cache(c10::Device(request.device));
   });
   result.seconds = seconds_since(start);
   result.peak_rss_bytes = peak_rss_bytes();

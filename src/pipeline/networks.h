@@ -16,7 +16,8 @@ namespace svd::pipeline {
 std::vector<std::string> check_weights(const weights::Checkpoint& checkpoint);
 
 /// Fills every parameter of `network` that inference reads from `part`, as `dtype` on `device`, and
-/// folds the network. Tensor by tensor, so that no second copy of the part ever exists.
+/// folds the network. What has to be converted is converted tensor by tensor, its file pages given
+/// back at once; weights that are used as they are stored stay mapped until the network is folded.
 /// `between` is called between tensors and may throw. Throws Error{model}.
 void load_weights(nn::Module& network, const weights::Checkpoint& checkpoint, weights::Part part,
                   at::ScalarType dtype, const c10::Device& device,

@@ -6,37 +6,37 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/record_function.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "networks/unet/unet_spatio_temporal_condition.h"
 #include "networks/vae/autoencoder.h"
 #include "nn/parts.h"
 #include "nn/savings.h"
+#include "unit/networks/small_unet.h"
 
 namespace svd::networks {
 namespace {
 
-UNetConfig small_unet() {
-  UNetConfig config;
-  config.block_out_channels = {32, 64};
-  config.down_block_types = {"CrossAttnDownBlockSpatioTemporal", "DownBlockSpatioTemporal"};
-  config.up_block_types = {"UpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"};
+UNetConfig unet_config() {
+  UNetConfig config = test::small_unet();
   config.layers_per_block = {1, 2};
-  config.cross_attention_dim = {16, 16};
   config.transformer_layers_per_block = {2, 1};
-  config.num_attention_heads = {2, 2};
-  config.addition_time_embed_dim = 16;
-  config.projection_class_embeddings_input_dim = 48;
   return config;
 }
 
 class Folding : public testing::Test {
  protected:
-  ~Folding() override { nn::savings() = {}; }
+  ~Folding() override {
+    nn::savings() = {};
+    nn::part_limits() = {};
+  }
 
   Tensor random(at::IntArrayRef shape) {
     return at::randn(shape, generator_, at::kDouble).to(type_);
@@ -57,17 +57,23 @@ class Folding : public testing::Test {
     }
   }
 
-  // Guided: two clips with one row of time ids.
-  Tensor run_unet(bool fold) {
-    UNetSpatioTemporalConditionModel unet(small_unet(), {});
+  // Clips of one picture after another; all with one row of time ids.
+  struct Input {
+    std::int64_t clips = 2, frames = 3, height = 4, width = 6;
+  };
+  Tensor run_unet(bool fold, const Input& in) {
+    UNetSpatioTemporalConditionModel unet(unet_config(), {});
     fill(unet);
     if (fold) unet.fold();
     generator_ = at::detail::createCPUGenerator(6);
-    const Tensor embeds = random({2, 1, 16}), sample = random({2, 3, 8, 4, 6});
+    const Tensor embeds = random({in.clips, 1, 16});
+    const Tensor sample = random({in.clips, in.frames, 8, in.height, in.width});
     const Tensor ids = at::tensor({6.0, 127.0, 0.02}, at::kDouble).unsqueeze(0);
-    const ClipContext context = unet.prepare(embeds, ids, 3, at::tensor({0.7, 0.1}, at::kDouble));
+    const ClipContext context =
+        unet.prepare(embeds, ids, in.frames, at::tensor({0.7, 0.1}, at::kDouble));
     return unet.forward(sample, 1, context, [] {});
   }
+  Tensor run_unet(bool fold) { return run_unet(fold, {}); }
 
   Tensor run_decoder(bool fold) {
     VaeConfig config;
@@ -96,10 +102,24 @@ TEST_F(Folding, leaves_the_decoder_the_same_function) {
   EXPECT_LT(distance(run_decoder(true), run_decoder(false)), 1e-12);
 }
 
-// In float32 the CPU library's packed weights, fused epilogues and chunks take part as well.
-TEST_F(Folding, agrees_in_float32) {
+// In float32 and bfloat16 the CPU library's packed weights, fused epilogues and chunks take part as
+// well: with and without guidance, a lone frame, a single pixel on the lowest level, and chunks
+// that are pieces of a frame.
+TEST_F(Folding, agrees_in_the_types_that_are_packed) {
+  for (const std::int64_t tokens : {2048, 5}) {
+    nn::part_limits().chunk_tokens = tokens;
+    for (const Input& in : {Input{}, Input{1, 3, 4, 6}, Input{2, 1, 4, 6}, Input{2, 3, 2, 2}}) {
+      SCOPED_TRACE(testing::Message() << in.clips << " clips of " << in.frames << ", " << in.height
+                                      << "x" << in.width << ", chunks of " << tokens);
+      type_ = at::kFloat;
+      const Tensor exact = run_unet(false, in);
+      EXPECT_LT(distance(run_unet(true, in), exact), 1e-5);
+      type_ = at::kBFloat16;
+      const double published = distance(run_unet(false, in), exact);
+      EXPECT_LT(distance(run_unet(true, in), exact), 1.1 * published);
+    }
+  }
   type_ = at::kFloat;
-  EXPECT_LT(distance(run_unet(true), run_unet(false)), 1e-5);
   EXPECT_LT(distance(run_decoder(true), run_decoder(false)), 1e-5);
 }
 
@@ -119,7 +139,21 @@ TEST_F(Folding, can_leave_out_each_saving) {
   }
 }
 
-// Only without gradients do tensors go in parts (nn/parts.h).
+// Calls of convolutions while a clip of `frames` is decoded, and the pixels.
+std::pair<int, Tensor> decode_counted(const VideoDecoder& decoder, const Tensor& latents) {
+  static int convolutions;
+  convolutions = 0;
+  const auto handle = at::addThreadLocalCallback(at::RecordFunctionCallback(
+      [](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
+        convolutions += std::string_view(function.name()).find("convolution_pointwise") !=
+                        std::string_view::npos;
+        return nullptr;
+      }));
+  const Tensor pixels = decoder.decode(latents, latents.size(0), [] {});
+  at::removeCallback(handle);
+  return {convolutions, pixels};
+}
+
 TEST_F(Folding, decodes_in_parts_to_the_same_values) {
   type_ = at::kFloat;
   VaeConfig config;
@@ -127,16 +161,20 @@ TEST_F(Folding, decodes_in_parts_to_the_same_values) {
   const std::unique_ptr<VideoDecoder> decoder = make_decoder(config);
   fill(*decoder);
   decoder->fold();
-  const Tensor latents = random({5, config.latent_channels, 9, 7});
-  nn::part_limits() = {1 << 10, 30 << 10};  // a few positions, or one picture
-  const Tensor in_parts = decoder->decode(latents, 5, [] {});
-  nn::part_limits() = {};
-  const Tensor in_one_piece = decoder->decode(latents, 5, [] {});
-  EXPECT_LT(distance(in_parts, in_one_piece), 1e-6);
+  for (const std::int64_t frames : {5, 1}) {  // a lone picture has parts only in temporal blocks
+    const Tensor latents = random({frames, config.latent_channels, 9, 7});
+    nn::part_limits() = {};
+    const auto [whole_calls, whole] = decode_counted(*decoder, latents);
+    nn::part_limits() = {.whole_bytes = 1 << 10, .part_bytes = 30 << 10};
+    const auto [part_calls, in_parts] = decode_counted(*decoder, latents);
+    EXPECT_GT(whole_calls, 0);
+    EXPECT_GT(part_calls, whole_calls) << frames;
+    EXPECT_LT(distance(in_parts, whole), 1e-6);
+  }
 }
 
 TEST_F(Folding, releases_what_it_made) {
-  UNetSpatioTemporalConditionModel unet(small_unet(), {});
+  UNetSpatioTemporalConditionModel unet(unet_config(), {});
   fill(unet);
   unet.fold();
   unet.release();

@@ -11,23 +11,10 @@
 #include <cmath>
 
 #include "networks/unet/unet_spatio_temporal_condition.h"
+#include "unit/networks/small_unet.h"
 
 namespace svd::networks {
 namespace {
-
-UNetConfig small_config() {
-  UNetConfig config;
-  config.block_out_channels = {32, 64};
-  config.down_block_types = {"CrossAttnDownBlockSpatioTemporal", "DownBlockSpatioTemporal"};
-  config.up_block_types = {"UpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"};
-  config.layers_per_block = {1, 1};
-  config.cross_attention_dim = {16, 16};
-  config.transformer_layers_per_block = {1, 1};
-  config.num_attention_heads = {2, 2};
-  config.addition_time_embed_dim = 16;
-  config.projection_class_embeddings_input_dim = 48;
-  return config;
-}
 
 class Gradient : public testing::Test {
  protected:
@@ -55,7 +42,7 @@ class Gradient : public testing::Test {
   }
 
   at::Generator generator_ = at::detail::createCPUGenerator(5);
-  UNetSpatioTemporalConditionModel unet_{small_config(), {}};
+  UNetSpatioTemporalConditionModel unet_{test::small_unet(), {}};
   Tensor sample_ = random({1, 3, 8, 4, 4});
   Tensor weight_ = random({1, 3, 4, 4, 4});
   Tensor embeds_ = random({1, 1, 16});
