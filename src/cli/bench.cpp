@@ -133,14 +133,20 @@ InputImages fitted(const Image& picture, const Request&) { return {picture, pict
 std::unique_ptr<FrameSink> open_sink(const TemporaryFolder&, const Request&) { return nullptr; }
 #endif
 
+/// One, if that leaves a step to count.
+int warmup_steps(const BenchOptions& options) {
+  return options.warmup_steps.value_or(options.request.steps == 1 ? 0 : 1);
+}
+
 void check_usage(const BenchOptions& options) {
   validate(options.request);
   const int steps = options.request.steps.value_or(kDefaultSteps);
-  if (options.warmup_steps < 0 || options.warmup_steps >= steps)
+  const int warmup = warmup_steps(options);
+  if (warmup < 0 || warmup >= steps)
     throw Error(ErrorKind::usage,
                 fmt::format("--warmup-steps {} is out of range: 0 to {}, one less "
                             "than --steps",
-                            options.warmup_steps, steps - 1));
+                            warmup, steps - 1));
   if (options.image == "-" && isatty(STDIN_FILENO))
     throw Error(ErrorKind::usage, "--image - reads standard input, which is a terminal");
   const auto& save = options.request.save_latents;
@@ -181,7 +187,7 @@ void bench(const BenchOptions& options, bool json, Console& console, SignalWatch
   report.image = options.image;
   report.model = generator.model().name;
   report.model_path = generator.model().path.string();
-  report.warmup_steps = options.warmup_steps;
+  report.warmup_steps = warmup_steps(options);
   report.request = resolve(generator, options, picture, console);
   const Request& request = report.request;
   if (!options.image) picture = drawn_picture(request.width, request.height);
@@ -191,7 +197,7 @@ void bench(const BenchOptions& options, bool json, Console& console, SignalWatch
       signals.begin([&console] { console.info("stopping ... (again to force)"); });
   Progress progress(console);
   OperationProfile profile;
-  BenchRecorder recorder(progress, device, options.warmup_steps,
+  BenchRecorder recorder(progress, device, report.warmup_steps,
                          options.profile_operations ? &profile : nullptr);
   const TemporaryFolder folder;
   TimedSink sink(open_sink(folder, request));

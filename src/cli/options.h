@@ -38,7 +38,7 @@ struct BenchOptions {
   std::optional<std::string> image;  ///< path, or "-"; unset: a picture that is drawn
   std::optional<std::string> model;
   std::optional<std::string> models_dir;
-  int warmup_steps = 1;
+  std::optional<int> warmup_steps;
   bool profile_operations = false;
   RequestOptions request;
 };

@@ -72,7 +72,10 @@ void check_paths(const RenderOptions& options) {
   }
   std::error_code ignored;
   if (init && !fs::is_regular_file(*init, ignored))
-    throw Error(ErrorKind::usage, fmt::format("--init-latents {}: there is no such file", *init));
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("--init-latents {}: {}", *init,
+                    fs::exists(*init, ignored) ? "is not a file" : "there is no such file"));
 }
 
 void check_usage(const RenderOptions& options) {

@@ -4,7 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <filesystem>
+#include <memory>
 #include <random>
 #include <thread>
 
@@ -79,6 +79,15 @@ void warn_about_untrained_values(const Request& request, const ModelConfig& mode
                                    request.motion_bucket_id));
 }
 
+// A wrong file of noise is a wrong option, not a wrong model.
+std::shared_ptr<weights::SafetensorsFile> open_init_latents(const std::string& path) {
+  try {
+    return weights::SafetensorsFile::open(path);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::usage, fmt::format("--init-latents {}", error.what()), error.hint());
+  }
+}
+
 std::uint64_t random_seed() { return std::random_device{}(); }
 
 }  // namespace
@@ -124,10 +133,7 @@ Request resolve_request(const RequestOptions& options, const ModelConfig& model,
 
 at::Tensor read_init_latents(const std::string& path, const Request& request,
                              const ModelConfig& model) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored))
-    throw Error(ErrorKind::usage, fmt::format("--init-latents {}: no such file", path));
-  const auto file = weights::SafetensorsFile::open(path);
+  const auto file = open_init_latents(path);
   const weights::TensorInfo* info = file->find("latents");
   const int factor = model.vae.factor();
   const std::vector<std::int64_t> shape = {request.frames, model.vae.latent_channels,

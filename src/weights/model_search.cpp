@@ -189,6 +189,11 @@ fs::path comfyui_in_home() {
   return home.empty() ? home : home / "ComfyUI";
 }
 
+bool is_folder(const fs::path& path) {
+  std::error_code code;
+  return fs::is_directory(path, code);
+}
+
 std::string shell_quoted(const std::string& text) {
   const auto plain = [](unsigned char c) {
     return std::isalnum(c) ||
@@ -228,7 +233,14 @@ FoundModel find_model(const std::string& name_or_path, const std::optional<fs::p
       search.try_root(folder_from("SVD_GEN_MODELS")) || search.try_root("./models") ||
       search.try_root(bundled) || search.try_hub(hub_cache()) ||
       search.try_comfyui(folder_from("COMFYUI_PATH")) || search.try_comfyui(comfyui_in_home())) {
-    return {manifest->name, search.found(), manifest->notice};
+    FoundModel found{manifest->name, search.found(), manifest->notice};
+    if (models_dir && !is_folder(*models_dir)) {
+      // A typing error here would otherwise go unseen, and another copy be used.
+      found.notice +=
+          fmt::format("{}--models-dir {}: there is no such folder; found {}",
+                      found.notice.empty() ? "" : "\n", models_dir->string(), found.path.string());
+    }
+    return found;
   }
   std::string fetch = download_script(bundled) + " " + manifest->name;
   if (models_dir) fetch += " --dir " + shell_quoted(models_dir->string());

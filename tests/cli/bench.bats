@@ -102,3 +102,9 @@ quick() { svd bench --model tiny --frames 2 --size 64x64 --steps 2 --device cpu 
     [[ $output == *"$name"* ]] || fail "no $name"
   done
 }
+
+@test "one step is counted, not taken for a warm-up" {
+  svd bench --model tiny --frames 1 --size 64x64 --steps 1 --device cpu --json
+  expect_status 0
+  expect_json 'len(j["steps"]) - j["warmup_steps"]' 1
+}

@@ -127,6 +127,8 @@ copy_tiny() {
 }
 
 @test "latents that are not there" {
+  refused 2 "--init-latents in.png" --image in.png --model tiny --init-latents in.png
+  refused 2 "is not a file" --image in.png --model tiny --init-latents .
   refused 2 missing.safetensors --image in.png --model tiny --init-latents missing.safetensors
 }
 

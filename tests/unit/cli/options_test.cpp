@@ -260,7 +260,7 @@ TEST(Bench, TakesRenderOptionsAndItsOwn) {
   EXPECT_EQ(line.bench.request.height, 128);
   EXPECT_EQ(line.bench.request.steps, std::nullopt);
   EXPECT_TRUE(line.messages.json);
-  EXPECT_EQ(parse({"bench"}).bench.warmup_steps, 1);
+  EXPECT_EQ(parse({"bench"}).bench.warmup_steps, std::nullopt);  // decided with the steps
 }
 
 TEST(Bench, RefusesWhatItDoesNotKnow) {

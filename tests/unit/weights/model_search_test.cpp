@@ -146,6 +146,9 @@ TEST_F(ModelSearchTest, SearchesInOrder) {
   EXPECT_EQ(found("svd-xt"), option);
   EXPECT_THAT(find_model("svd-xt", models_dir_).notice, HasSubstr("licence"));
   EXPECT_EQ(find_model("svd-xt", models_dir_).name, "svd-xt");
+  EXPECT_THAT(find_model("svd-xt", models_dir_).notice, Not(HasSubstr("--models-dir")));
+  EXPECT_THAT(find_model("svd-xt", folder_ / "optoin").notice,
+              HasSubstr("--models-dir " + (folder_ / "optoin").string()));
 }
 
 TEST_F(ModelSearchTest, DoesNotMixUpModels) {
