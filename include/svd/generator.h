@@ -10,6 +10,7 @@
 
 #include "svd/frame_sink.h"
 #include "svd/image.h"
+#include "svd/memory_plan.h"
 #include "svd/observer.h"
 #include "svd/request.h"
 #include "svd/result.h"
@@ -49,6 +50,10 @@ class Generator {
   /// Error{usage} and Error{device}. Warnings (values the model was not trained on) are appended.
   Request resolve(const RequestOptions& options, int source_width, int source_height,
                   std::vector<std::string>* warnings = nullptr) const;
+
+  /// How `run` would use memory now. Throws Error{device} if the request cannot fit, with settings
+  /// that do.
+  MemoryPlan plan(const Request& request) const;
 
   /// Renders `request.frames` frames into `sink` and finishes it. Blocking. Throws Error;
   /// Error{interrupted} soon after `stop` was requested.

@@ -39,6 +39,7 @@ struct RequestOptions {
   std::optional<Dtype> vae_dtype;     ///< default float32
   std::optional<std::string> device;  ///< "auto", "cpu", "cuda" or "cuda:N"
   std::optional<int> threads;         ///< CPU threads, 1 .. 1024; default: all cores
+  std::optional<std::int64_t> memory_bytes;  ///< at most so much memory, from 64 MiB; same pixels
   std::optional<int> decode_chunk;    ///< frames the temporal decoder sees at once; changes pixels
   std::optional<Profile> profile;
   std::optional<std::string> save_latents;  ///< file to write the sampled latents to (safetensors)
@@ -63,6 +64,7 @@ struct Request {
   Dtype vae_dtype = Dtype::float32;  ///< never automatic
   std::string device = "cpu";        ///< "cpu" or "cuda:N"
   int threads = 1;
+  std::optional<std::int64_t> memory_bytes;  ///< unset: what the device has free
   int decode_chunk = 14;
   Profile profile = Profile::reference;
   std::optional<std::string> save_latents;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "svd/memory_plan.h"
 #include "svd/observer.h"
 #include "svd/request.h"
 
@@ -20,6 +21,7 @@ struct Result {
   std::string model;  ///< name or path of the model
   int frames_written = 0;
   std::vector<StageTime> stages;
+  MemoryPlan memory;                ///< the plan that was followed
   double seconds = 0;               ///< whole run
   std::int64_t peak_rss_bytes = 0;  ///< of the process so far
 };

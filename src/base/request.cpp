@@ -16,6 +16,7 @@ namespace {
 constexpr int kSizeMultiple = 64;
 constexpr int kSmallestSide = 64;
 constexpr int kLargestSide = 4096;
+constexpr std::int64_t kLeastMemory = std::int64_t{64} << 20;
 
 [[noreturn]] void refuse(const std::string& message, const std::string& hint = {}) {
   throw Error(ErrorKind::usage, message, hint);
@@ -138,6 +139,10 @@ void validate(const RequestOptions& options) {
   check_device(options.device);
   check_range("--threads", options.threads, 1, 1024);
   check_range("--decode-chunk", options.decode_chunk, 1, 1000);
+  if (options.memory_bytes && *options.memory_bytes < kLeastMemory)
+    throw Error(ErrorKind::usage,
+                fmt::format("--memory {} is out of range: 64M and more", *options.memory_bytes),
+                "numbers without a unit are bytes; 8G are 8 GiB");
   check_latents(options);
 }
 
@@ -162,6 +167,8 @@ std::string to_json(const Request& request) {
       {"vae_dtype", to_string(request.vae_dtype)},
       {"device", request.device},
       {"threads", request.threads},
+      {"memory_bytes", request.memory_bytes ? nlohmann::ordered_json(*request.memory_bytes)
+                                            : nlohmann::ordered_json()},
       {"decode_chunk", request.decode_chunk},
       {"profile", to_string(request.profile)},
       {"save_latents", path(request.save_latents)},

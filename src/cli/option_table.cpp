@@ -66,6 +66,9 @@ const std::vector<OptionRow>& render_options() {
        "the memory (changes pixels slightly)"},
       {kCompute, "--vae-dtype", "auto|float32|bfloat16|float16", "float32",
        "number format of the decoder (changes pixels slightly)"},
+      {kCompute, "--memory", "SIZE", "what is free",
+       "keep to so much memory (8G, 1500M): the same pixels,\n"
+       "slower; refused if nothing fits. On a GPU: its memory"},
       {kCompute, "--threads", "N", "all cores", "CPU threads (rounding may differ)"},
 
       {kMessages, "--json", nullptr, nullptr,

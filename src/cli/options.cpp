@@ -136,6 +136,7 @@ RequestOptions request_options(const RawOptions& raw) {
   read("--vae-dtype", request.vae_dtype, parse_dtype);
   read("--device", request.device, as_text);
   read("--threads", request.threads, parse_int);
+  read("--memory", request.memory_bytes, parse_bytes);
   read("--decode-chunk", request.decode_chunk, parse_int);
   read("--profile", request.profile, parse_profile);
   read("--save-latents", request.save_latents, as_text);

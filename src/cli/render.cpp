@@ -156,6 +156,7 @@ void render(const RenderOptions& options, Console& console, SignalWatcher& signa
   report.image_height = picture.height;
   Generator generator = open_model(options, console, report);
   const Request request = resolve(generator, options, picture, console, report);
+  report.memory = generator.plan(request);
   if (options.dry_run) {
     for (const std::string& line : plan_lines(report)) console.info(line);
     return;
@@ -163,6 +164,9 @@ void render(const RenderOptions& options, Console& console, SignalWatcher& signa
   if (console.options().quiet && !options.request.seed)
     console.always(fmt::format("seed {}", request.seed));  // or the clip could not be made again
   console.info(clip_line(request));
+  if (const std::string choices = describe_choices(*report.memory); !choices.empty())
+    console.info(fmt::format("memory: {}, to stay within {}", choices,
+                             format_bytes(report.memory->limit_bytes)));
   const InputImages images = media::fit_image(picture, request.width, request.height, request.fit);
   picture = {};
 

@@ -1,11 +1,11 @@
 #include "cli/report.h"
 
 #include <fmt/core.h>
-#include <sys/resource.h>
 
 #include <nlohmann/json.hpp>
 
 #include "cli/progress.h"
+#include "pipeline/system_memory.h"
 
 namespace svd::cli {
 namespace {
@@ -16,12 +16,6 @@ constexpr Stage kStages[] = {Stage::load_conditioning, Stage::condition,
 
 double clip_seconds(const Request& request) { return request.frames / request.fps; }
 
-std::int64_t peak_rss_bytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;  // Linux counts KiB
-}
-
 nlohmann::ordered_json or_null(const std::optional<std::string>& text) {
   return text ? nlohmann::ordered_json(*text) : nlohmann::ordered_json();
 }
@@ -31,6 +25,23 @@ nlohmann::ordered_json stage_times(const Result& result) {
   for (const StageTime& time : result.stages)
     stages.push_back({{"stage", to_string(time.stage)}, {"seconds", time.seconds}});
   return stages;
+}
+
+nlohmann::ordered_json to_json(const MemoryPlan& plan) {
+  nlohmann::ordered_json stages = nlohmann::ordered_json::array();
+  for (const StageMemory& stage : plan.stages)
+    stages.push_back({{"stage", to_string(stage.stage)},
+                      {"weight_bytes", stage.weight_bytes},
+                      {"activation_bytes", stage.activation_bytes}});
+  return {{"limit_bytes", plan.limit_bytes},
+          {"peak_bytes", plan.peak_bytes()},
+          {"process_bytes", plan.process_bytes},
+          {"cache_bytes", plan.cache_bytes},
+          {"stages", std::move(stages)},
+          {"stream_image_encoder", plan.stream_image_encoder},
+          {"stream_unet", plan.stream_unet},
+          {"sequential_guidance", plan.sequential_guidance},
+          {"decode_in_parts", plan.decode_in_parts}};
 }
 
 }  // namespace
@@ -65,6 +76,13 @@ std::vector<std::string> plan_lines(const Report& report) {
                               to_string(request.vae_dtype)));
   lines.push_back(fmt::format("device   {}, {}, {} threads", request.device,
                               to_string(request.dtype), request.threads));
+  if (report.memory) {
+    const std::string choices = describe_choices(*report.memory);
+    lines.push_back(fmt::format("memory   about {} of {}{}{}",
+                                format_bytes(report.memory->peak_bytes()),
+                                format_bytes(report.memory->limit_bytes),
+                                choices.empty() ? "" : ": ", choices));
+  }
   std::string stages = "stages  ";
   for (const Stage stage : kStages) stages += std::string(" ") + to_string(stage);
   lines.push_back(stages);
@@ -106,7 +124,8 @@ nlohmann::ordered_json to_json(const Report& report) {
     json["stages"] = report.result ? stage_times(*report.result) : nlohmann::ordered_json::array();
     json["seconds"] = report.result ? nlohmann::ordered_json(report.result->seconds) : nullptr;
   }
-  json["peak_rss_bytes"] = peak_rss_bytes();
+  json["memory"] = report.memory ? to_json(*report.memory) : nlohmann::ordered_json();
+  json["peak_rss_bytes"] = pipeline::peak_resident_bytes();
   json["warnings"] = report.warnings;
   json["error"] = report.failure ? to_json(*report.failure) : nlohmann::ordered_json();
   return json;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/failure.h"
+#include "svd/memory_plan.h"
 #include "svd/request.h"
 #include "svd/result.h"
 
@@ -21,6 +22,7 @@ struct Report {
   std::optional<std::string> model;
   std::optional<std::string> model_path;
   std::optional<Request> request;  ///< once resolved
+  std::optional<MemoryPlan> memory;  ///< once planned
   bool dry_run = false;
   std::vector<std::string> warnings;
   std::optional<Result> result;  ///< once finished

@@ -22,7 +22,9 @@ TimestepEmbedding::TimestepEmbedding(Module& parent, std::string name, std::int6
                                      std::int64_t hidden, std::int64_t out)
     : Module(parent, std::move(name)),
       linear_1(*this, "linear_1", in, hidden),
-      linear_2(*this, "linear_2", hidden, out) {}
+      linear_2(*this, "linear_2", hidden, out) {
+  set_unit();
+}
 
 Tensor TimestepEmbedding::forward(const Tensor& x) const {
   return linear_2.forward(at::silu(linear_1.forward(x)));

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -14,14 +15,33 @@ namespace svd::nn {
 
 using at::Tensor;
 
+class Module;
+
+/// When inference reads a parameter.
+enum class Use {
+  forward,  ///< at every call
+  prepare,  ///< once a clip, to compute what is constant over it
+  never,    ///< it is part of the checkpoint only
+};
+
 /// A parameter: where the tensor lives, and the shape it is declared with.
 struct Parameter {
   std::string name;  ///< published name, dots between levels
   std::vector<std::int64_t> shape;
   Tensor* tensor;  ///< undefined until weights are loaded
   bool kernel;     ///< convolution kernel, kept in channels-last memory
-  bool unread;     ///< part of the checkpoint that inference never reads (`Module::set_unread`)
+  Use use = Use::forward;
 };
+
+/// A module whose weights are loaded, folded and dropped together.
+struct Unit {
+  std::string prefix;  ///< of its parameters' names in the network, with the last dot
+  Module* module;
+};
+
+/// Called just before a network uses one of its declared units: the moment to load its weights, and
+/// to stop the computation by throwing.
+using BeforeUnit = std::function<void(const Module& unit)>;
 
 /// Base of layers and networks: a tree that knows its parameters under their published names.
 /// Members register themselves with their parent, so a class reads like its key list:
@@ -42,8 +62,13 @@ class Module {
   /// All parameters below, in order of declaration.
   std::vector<Parameter> parameters();
 
-  /// Declares that inference reads no parameter of this module.
-  void set_unread() { is_unread_ = true; }
+  /// The tree cut into units: what was declared as one, and where nothing was, the layers one by
+  /// one. Every parameter belongs to one unit.
+  std::vector<Unit> units();
+  bool is_declared_unit() const { return is_unit_; }
+
+  /// Declares when inference reads the parameters of this module.
+  void set_use(Use use) { use_ = use; }
 
   /// Turns the module into its form for inference, once, after its weights have been loaded: merged
   /// and packed tensors take the place of the published ones (Note: [Folding] in nn/layers.h).
@@ -58,18 +83,23 @@ class Module {
                           bool kernel = false);
 
  protected:
+  /// Declares the module as a unit. What overrides `fold` has to be one, or part of one.
+  void set_unit() { is_unit_ = true; }
+
   /// Declares a tensor that `fold` makes, for `release`.
   void register_folded(Tensor* tensor) { folded_.push_back(tensor); }
 
   const Savings savings_ = savings();
 
  private:
-  void collect(const std::string& prefix, bool unread, std::vector<Parameter>& out);
+  void collect(const std::string& prefix, Use use, std::vector<Parameter>& out);
+  void collect_units(const std::string& prefix, std::vector<Unit>& out);
 
   std::vector<std::pair<std::string, Module*>> children_;
   std::vector<Parameter> parameters_;
   std::vector<Tensor*> folded_;
-  bool is_unread_ = false;
+  Use use_ = Use::forward;
+  bool is_unit_ = false;
 };
 
 /// A numbered list of modules of one type, like torch's ModuleList: children "0", "1", ...

@@ -18,10 +18,9 @@ bool goes_in_parts(const Tensor& x, std::int64_t bytes) {
 }
 
 Tensor by_pictures(const Tensor& x, std::int64_t bytes,
-                   const std::function<Tensor(const Tensor&)>& compute) {
+                   const std::function<Tensor(const Tensor&)>& compute, Tensor out) {
   const std::int64_t pictures = x.size(0);
   if (pictures == 1 || !goes_in_parts(x, bytes)) return compute(x);
-  Tensor out;
   for_parts(pictures, bytes / pictures, [&](std::int64_t first, std::int64_t count) {
     const Tensor part = compute(x.narrow(0, first, count));
     if (!out.defined()) {

@@ -31,9 +31,10 @@ bool goes_in_parts(const Tensor& x, std::int64_t bytes);
 
 /// compute(part) for groups of pictures, the results put together; for a computation that treats
 /// every picture [C, h, w] of x [N, C, h, w] by itself. `bytes`: size of the largest tensor in
-/// between for all of x.
+/// between for all of x. `out`: where results of several parts are put, which may be x itself if
+/// they have its shape; undefined: a new tensor.
 Tensor by_pictures(const Tensor& x, std::int64_t bytes,
-                   const std::function<Tensor(const Tensor&)>& compute);
+                   const std::function<Tensor(const Tensor&)>& compute, Tensor out = {});
 
 /// body(first, count) for parts of `total` units of `unit_bytes` each.
 void for_parts(std::int64_t total, std::int64_t unit_bytes,

@@ -31,6 +31,11 @@ Tensor convolve_and_add_time(const Convolution& conv, const Tensor& x, const Ten
 
 }  // namespace
 
+ResBlockConstants ResBlockConstants::clip(std::int64_t i) const {
+  const auto take = [i](const Tensor& x) { return x.size(1) == 1 ? x : x.narrow(1, i, 1); };
+  return {take(spatial), take(temporal)};
+}
+
 ShortcutConv::ShortcutConv(Module& parent, std::string name, std::int64_t in, std::int64_t out,
                            std::int64_t skip)
     : Module(parent, std::move(name)),
@@ -74,7 +79,9 @@ ResnetBlock2D::ResnetBlock2D(Module& parent, std::string name, std::int64_t in, 
       conv1_(*this, "conv1", in, out, 3, 1, 1),
       norm2_(*this, "norm2", out, eps),
       conv2_(*this, "conv2", out, out, 3, 1, 1) {
-  if (time_channels > 0) time_emb_proj_.emplace(*this, "time_emb_proj", time_channels, out);
+  set_unit();
+  if (time_channels > 0)
+    time_emb_proj_.emplace(*this, "time_emb_proj", time_channels, out).set_use(Use::prepare);
   if (in != out) conv_shortcut_.emplace(*this, "conv_shortcut", in, out, skip);
 }
 
@@ -92,19 +99,23 @@ Tensor ResnetBlock2D::forward(const ResBlockInput& input, const Tensor& time) co
   return compute(input, time);
 }
 
-Tensor ResnetBlock2D::forward_upsampled(const Tensor& picture, const Upsample2D* before) const {
+Tensor ResnetBlock2D::forward_upsampled(Tensor&& picture, const Upsample2D* before) const {
   const std::int64_t enlarged = before == nullptr ? 1 : 4;
-  return by_pictures(picture, enlarged * static_cast<std::int64_t>(picture.nbytes()),
-                     [&](const Tensor& part) {
-                       return compute({before == nullptr ? part : before->forward(part), {}}, {});
-                     });
+  const auto bytes = enlarged * static_cast<std::int64_t>(picture.nbytes());
+  const bool keeps_shape = before == nullptr && !conv_shortcut_;
+  return by_pictures(
+      picture, bytes,
+      [&](const Tensor& part) {
+        return compute({before == nullptr ? part : before->forward(part), {}}, {});
+      },
+      keeps_shape ? picture : Tensor());
 }
 
 Tensor ResnetBlock2D::compute(const ResBlockInput& input, const Tensor& time) const {
-  const Tensor x = convolve_and_add_time(conv1_, norm1_.forward_silu(input.picture, input.skip),
-                                         time, savings_.time_in_bias);
-  return conv2_.forward_add(norm2_.forward_silu(x),
-                            conv_shortcut_ ? conv_shortcut_->forward(input) : input.picture);
+  Tensor x = convolve_and_add_time(conv1_, norm1_.forward_silu(input.picture, input.skip), time,
+                                   savings_.time_in_bias);
+  x = norm2_.forward_silu(x);
+  return conv2_.forward_add(x, conv_shortcut_ ? conv_shortcut_->forward(input) : input.picture);
 }
 
 TemporalResnetBlock::TemporalResnetBlock(Module& parent, std::string name, std::int64_t channels,
@@ -114,7 +125,8 @@ TemporalResnetBlock::TemporalResnetBlock(Module& parent, std::string name, std::
       conv1_(*this, "conv1", channels, channels),
       norm2_(*this, "norm2", channels, eps),
       conv2_(*this, "conv2", channels, channels) {
-  if (time_channels > 0) time_emb_proj_.emplace(*this, "time_emb_proj", time_channels, channels);
+  if (time_channels > 0)
+    time_emb_proj_.emplace(*this, "time_emb_proj", time_channels, channels).set_use(Use::prepare);
 }
 
 void TemporalResnetBlock::fold_with(const AlphaBlender& mixer, AlphaBlender::Share share) {
@@ -170,7 +182,9 @@ SpatioTemporalResBlock::SpatioTemporalResBlock(Module& parent, std::string name,
       spatial_res_block_(*this, "spatial_res_block", in, out, time_channels, eps, skip),
       temporal_res_block_(*this, "temporal_res_block", out, time_channels, temporal_eps),
       time_mixer_(*this, "time_mixer"),
-      blend_(blend) {}
+      blend_(blend) {
+  set_unit();
+}
 
 ResBlockConstants SpatioTemporalResBlock::prepare(const Tensor& time) const {
   return {spatial_res_block_.project_time(time), temporal_res_block_.project_time(time)};
@@ -191,22 +205,27 @@ Tensor SpatioTemporalResBlock::blend(const Tensor& spatial, std::int64_t frames,
                                      blend_ == Blend::alpha_spatial ? 1 - alpha : alpha);
 }
 
-Tensor SpatioTemporalResBlock::forward(const Tensor& picture, std::int64_t frames,
+Tensor SpatioTemporalResBlock::forward(Tensor&& picture, std::int64_t frames,
                                        const Upsample2D* before) const {
-  return blend(spatial_res_block_.forward_upsampled(picture, before), frames, {});
+  const Tensor spatial = spatial_res_block_.forward_upsampled(std::move(picture), before);
+  picture.reset();
+  return blend(spatial, frames, {});
 }
 
-Tensor SpatioTemporalResBlock::forward(const ResBlockInput& input, std::int64_t frames,
+Tensor SpatioTemporalResBlock::forward(ResBlockInput&& input, std::int64_t frames,
                                        const ResBlockConstants& constants,
                                        std::int64_t step) const {
-  return blend(spatial_res_block_.forward(input, constants.spatial[step]), frames,
-               constants.temporal[step]);
+  const Tensor spatial = spatial_res_block_.forward(input, constants.spatial[step]);
+  input = {};
+  return blend(spatial, frames, constants.temporal[step]);
 }
 
 Downsample2D::Downsample2D(Module& parent, std::string name, std::int64_t channels, Padding padding)
     : Module(parent, std::move(name)),
       padding_(padding),
-      conv_(*this, "conv", channels, channels, 3, 2, padding == Padding::symmetric ? 1 : 0) {}
+      conv_(*this, "conv", channels, channels, 3, 2, padding == Padding::symmetric ? 1 : 0) {
+  set_unit();
+}
 
 Tensor Downsample2D::forward(const Tensor& picture) const {
   if (padding_ == Padding::symmetric) return conv_.forward(picture);
@@ -228,7 +247,9 @@ Upsample2D::Upsample2D(Module& parent, std::string name, std::int64_t channels)
     : Module(parent, std::move(name)),
       channels_(channels),
       conv_(*this, "conv", channels, channels, 3, 1, 1),
-      phases_(*this, "", channels, 4 * channels, 2, 1, 1) {}
+      phases_(*this, "", channels, 4 * channels, 2, 1, 1) {
+  set_unit();
+}
 
 void Upsample2D::fold() {
   if (!savings_.phase_upsampling) return conv_.fold();

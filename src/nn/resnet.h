@@ -11,6 +11,8 @@ namespace svd::nn {
 struct ResBlockConstants {
   Tensor spatial;   // [steps, B, C]
   Tensor temporal;  // [steps, B, C]
+
+  ResBlockConstants clip(std::int64_t i) const;  ///< of one of the clips
 };
 
 /// Input of a res block: a picture, or in a UNet's up blocks the picture and the skip whose
@@ -56,8 +58,9 @@ class ResnetBlock2D : public Module {
   /// input: [B*F, in, h, w]; time: [B, out] or undefined. Result [B*F, out, h, w].
   Tensor forward(const ResBlockInput& input, const Tensor& time) const;
 
-  /// Without time embedding; the picture is enlarged first if `before` is not null.
-  Tensor forward_upsampled(const Tensor& picture, const Upsample2D* before) const;
+  /// Without time embedding; the picture is enlarged first if `before` is not null. Large pictures
+  /// are overwritten.
+  Tensor forward_upsampled(Tensor&& picture, const Upsample2D* before) const;
   void fold() override;
 
  private:
@@ -112,9 +115,9 @@ class SpatioTemporalResBlock : public Module {
   ResBlockConstants prepare(const Tensor& time) const;
 
   /// Without time embedding, as in the VAE; the picture is enlarged first if `before` is not null.
-  Tensor forward(const Tensor& picture, std::int64_t frames,
-                 const Upsample2D* before = nullptr) const;
-  Tensor forward(const ResBlockInput& input, std::int64_t frames,
+  /// Inputs are given up: large ones are overwritten, all are gone before the temporal branch runs.
+  Tensor forward(Tensor&& picture, std::int64_t frames, const Upsample2D* before = nullptr) const;
+  Tensor forward(ResBlockInput&& input, std::int64_t frames,
                  const ResBlockConstants& constants, std::int64_t step) const;
   void fold() override;
 

@@ -40,9 +40,10 @@ Tensor add_attentions(const Attentions& attentions, const Tensor& mixed, const T
 
 // With one token the softmax is 1, whatever query and key are.
 void skip_what_one_token_does_not_read(LayerNorm& norm2, Attention& cross) {
-  norm2.set_unread();
-  cross.to_q.set_unread();
-  cross.to_k.set_unread();
+  norm2.set_use(Use::never);
+  cross.set_use(Use::prepare);
+  cross.to_q.set_use(Use::never);
+  cross.to_k.set_use(Use::never);
 }
 
 // Chunks pay where products have fused epilogues.
@@ -51,6 +52,19 @@ bool chunks_pay(const Savings& savings, const Tensor& weight) {
 }
 
 }  // namespace
+
+CrossAttention CrossAttention::clip(std::int64_t i) const {
+  const auto take = [i](const Tensor& x) { return x.defined() ? x.narrow(0, i, 1) : x; };
+  return {take(constant), take(context)};
+}
+
+TransformerConstants TransformerConstants::clip(std::int64_t i) const {
+  TransformerConstants out;
+  for (const CrossAttention& cross : spatial_cross) out.spatial_cross.push_back(cross.clip(i));
+  for (const CrossAttention& cross : temporal_cross) out.temporal_cross.push_back(cross.clip(i));
+  out.frame_embedding = frame_embedding;
+  return out;
+}
 
 BasicTransformerBlock::BasicTransformerBlock(Module& parent, std::string name,
                                              std::int64_t channels, std::int64_t context_channels,
@@ -149,6 +163,8 @@ TransformerSpatioTemporalModel::TransformerSpatioTemporalModel(Module& parent, s
       time_pos_embed_(*this, "time_pos_embed", channels, 4 * channels, channels),
       time_mixer_(*this, "time_mixer"),
       proj_out_(*this, "proj_out", channels, channels) {
+  set_unit();
+  time_pos_embed_.set_use(Use::prepare);
   for (std::int64_t i = 0; i < layers; ++i) {
     transformer_blocks_.emplace(channels, context_channels, heads);
     temporal_transformer_blocks_.emplace(channels, context_channels, heads);

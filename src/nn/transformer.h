@@ -13,6 +13,8 @@ namespace svd::nn {
 struct CrossAttention {
   Tensor constant;  ///< [B, 1, C]
   Tensor context;   ///< [B, 1, context_channels]
+
+  CrossAttention clip(std::int64_t i) const;  ///< of one of the clips
 };
 
 /// What is constant over a clip's steps and positions in one transformer.
@@ -20,6 +22,8 @@ struct TransformerConstants {
   std::vector<CrossAttention> spatial_cross;   ///< per layer
   std::vector<CrossAttention> temporal_cross;  ///< per layer
   Tensor frame_embedding;                      ///< [F, C]
+
+  TransformerConstants clip(std::int64_t i) const;  ///< of one of the clips
 };
 
 /// diffusers: models/attention.py BasicTransformerBlock (self-attention, cross-attention, GEGLU).

@@ -49,14 +49,16 @@ OptionalTensor optional_of(const Tensor& bias) {
 
 }  // namespace
 
-bool can_pack(const Tensor& weight) {
+bool can_pack(const c10::Device& device, at::ScalarType type) {
   static const bool is_there =
       at::hasMKLDNN() &&
       c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""}).has_value();
-  if (!weight.defined()) return false;
-  const auto type = weight.scalar_type();
-  return is_there && weight.device().is_cpu() &&
+  return is_there && device.is_cpu() &&
          (type == at::kFloat || (type == at::kBFloat16 && has_avx512()));
+}
+
+bool can_pack(const Tensor& weight) {
+  return weight.defined() && can_pack(weight.device(), weight.scalar_type());
 }
 
 Tensor pack_linear(const Tensor& weight) {

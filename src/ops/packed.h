@@ -11,8 +11,9 @@
 /// offers both as operators of its library "mkldnn".
 namespace svd::ops {
 
-/// Whether weights of this tensor's device and type can be packed on this CPU; false for none.
-bool can_pack(const at::Tensor& weight);
+/// Whether weights of this device and type can be packed on this CPU.
+bool can_pack(const c10::Device& device, at::ScalarType type);
+bool can_pack(const at::Tensor& weight);  ///< false for none
 
 /// weight: [out, in], any strides -> the same in oneDNN's layout.
 at::Tensor pack_linear(const at::Tensor& weight);

@@ -18,7 +18,6 @@ namespace {
 constexpr std::size_t kLarge = std::size_t{4} << 20;
 constexpr std::size_t kGranule = std::size_t{64} << 10;
 constexpr std::uintptr_t kPage = 4096;
-constexpr std::int64_t kLimit = std::int64_t{384} << 20;
 
 void give_back(void* data, std::size_t bytes) { ::munmap(data, bytes); }
 
@@ -37,6 +36,12 @@ class CachingAllocator final : public c10::Allocator {
     default_copy_data(to, from, bytes);
   }
 
+  void set_limit(std::int64_t limit) {
+    const std::lock_guard lock(mutex_);
+    limit_ = limit;
+    trim_to(limit_);
+  }
+
   void clear() {
     const std::lock_guard lock(mutex_);
     trim_to(0);
@@ -48,6 +53,11 @@ class CachingAllocator final : public c10::Allocator {
   }
 
  private:
+  struct Block {
+    std::size_t bytes;
+    std::size_t unused;
+  };
+
   static void release(void* data) {
     const bool may_be_large = reinterpret_cast<std::uintptr_t>(data) % kPage == 0;
     if (may_be_large && data != nullptr && instance().put(data)) return;
@@ -56,40 +66,41 @@ class CachingAllocator final : public c10::Allocator {
 
   void* take(std::size_t bytes) {
     const std::lock_guard lock(mutex_);
+    Block block{bytes, 0};
     void* data = nullptr;
     // A block that is much larger would be missed where it fits.
     const auto found = free_.lower_bound(bytes);
     if (found != free_.end() && found->first <= bytes + bytes / 4) {
       data = found->second;
-      bytes = found->first;
+      block = {found->first, found->first - bytes};
       free_.erase(found);
-      cached_ -= static_cast<std::int64_t>(bytes);
+      kept_ -= static_cast<std::int64_t>(bytes);  // the rest of the block stays unused
     } else {
       data = map(bytes);
     }
-    sizes_.emplace(data, bytes);
+    taken_.emplace(data, block);
     return data;
   }
 
   // False for what is no large block.
   bool put(void* data) {
     const std::lock_guard lock(mutex_);
-    const auto found = sizes_.find(data);
-    if (found == sizes_.end()) return false;
-    const std::size_t bytes = found->second;
-    sizes_.erase(found);
-    cached_ += static_cast<std::int64_t>(bytes);
-    free_.emplace(bytes, data);
-    trim_to(kLimit);
+    const auto found = taken_.find(data);
+    if (found == taken_.end()) return false;
+    const Block block = found->second;
+    taken_.erase(found);
+    kept_ += static_cast<std::int64_t>(block.bytes - block.unused);
+    free_.emplace(block.bytes, data);
+    trim_to(limit_);
     return true;
   }
 
   // The largest go first: a few of them are worth many small ones.
   void trim_to(std::int64_t limit) {
-    while (cached_ > limit && !free_.empty()) {
+    while (kept_ > limit && !free_.empty()) {
       const auto largest = std::prev(free_.end());
       give_back(largest->second, largest->first);
-      cached_ -= static_cast<std::int64_t>(largest->first);
+      kept_ -= static_cast<std::int64_t>(largest->first);
       free_.erase(largest);
     }
   }
@@ -110,14 +121,16 @@ class CachingAllocator final : public c10::Allocator {
 
   std::mutex mutex_;
   std::multimap<std::size_t, void*> free_;
-  std::unordered_map<void*, std::size_t> sizes_;
-  std::int64_t cached_ = 0;
+  std::unordered_map<void*, Block> taken_;
+  std::int64_t kept_ = 0;  ///< bytes of free blocks, and the unused ends of those taken
+  std::int64_t limit_ = kMostCached;
 };
 
 }  // namespace
 
-void install_cpu_cache() {
+void install_cpu_cache([[maybe_unused]] std::int64_t limit) {
 #ifndef __SANITIZE_ADDRESS__
+  CachingAllocator::instance().set_limit(limit);
   constexpr std::uint8_t kAboveTheDefault = 1;
   static std::once_flag once;
   std::call_once(once,

@@ -16,22 +16,20 @@ Tensor quantise(const Tensor& pixels, bool round) {
 
 void decode_to_sink(const networks::VideoDecoder& decoder, const Tensor& latents,
                     const DecodeOptions& options, FrameSink& sink,
-                    const std::function<void(int)>& on_frame,
-                    const networks::BetweenBlocks& between) {
+                    const std::function<void(int)>& on_frame, const nn::BeforeUnit& before) {
   const std::int64_t frames = latents.size(0);
   int written = 0;
   for (std::int64_t begin = 0; begin < frames; begin += options.chunk) {
     const std::int64_t count = std::min(options.chunk, frames - begin);
     const Tensor chunk =
         latents.narrow(0, begin, count).to(options.device) / options.scaling_factor;
-    const Tensor pixels = decoder.decode(chunk.to(options.dtype), count, between);
+    const Tensor pixels = decoder.decode(chunk.to(options.dtype), count, before);
     // A broken number would end as a black frame.
     if (!pixels.isfinite().all().item<bool>())
       throw Error(ErrorKind::internal, "the decoded frames hold values that are no numbers",
                   "the number format may be too small for this model: try --vae-dtype float32");
     const Tensor bytes = quantise(pixels, options.round);
     for (std::int64_t i = 0; i < count; ++i) {
-      between();
       const Tensor frame = bytes[i];
       sink.write({frame.const_data_ptr<std::uint8_t>(), static_cast<std::size_t>(frame.numel())});
       on_frame(++written);

@@ -23,10 +23,9 @@ struct DecodeOptions {
 Tensor quantise(const Tensor& pixels, bool round);
 
 /// Decodes latents [F, 4, h, w] (float32, as the UNet leaves them) chunk by chunk into `sink`.
-/// `on_frame` is called with the number of frames written so far.
+/// `on_frame` is called with the number of frames written so far, and may throw.
 void decode_to_sink(const networks::VideoDecoder& decoder, const Tensor& latents,
                     const DecodeOptions& options, FrameSink& sink,
-                    const std::function<void(int)>& on_frame,
-                    const networks::BetweenBlocks& between);
+                    const std::function<void(int)>& on_frame, const nn::BeforeUnit& before);
 
 }  // namespace svd::pipeline

@@ -13,47 +13,64 @@
 namespace svd::pipeline {
 namespace {
 
-Tensor with_unconditional(const Tensor& x) { return at::cat({at::zeros_like(x), x}, 0); }
+// [1, ...] -> [2, ...]: zeros, then x; without guidance x alone.
+Tensor branches(const Tensor& x, const DenoiserOptions& options) {
+  return options.is_guided() ? at::cat({at::zeros_like(x), x}, 0) : x;
+}
 
 }  // namespace
 
-sampling::Denoiser guided_denoiser(const networks::UNetSpatioTemporalConditionModel& unet,
-                                   const Conditioning& conditioning, std::span<const double> sigmas,
-                                   const std::vector<float>& guidance, at::ScalarType dtype,
-                                   const c10::Device& device,
-                                   const networks::BetweenBlocks& between) {
-  const bool guided = std::any_of(guidance.begin(), guidance.end(), [](float s) { return s != 1; });
-  const std::int64_t frames = static_cast<std::int64_t>(guidance.size());
-  const std::int64_t batch = guided ? 2 : 1;
+bool DenoiserOptions::is_guided() const {
+  return std::any_of(guidance.begin(), guidance.end(), [](float scale) { return scale != 1; });
+}
 
+networks::ClipContext prepare_clip(const networks::UNetSpatioTemporalConditionModel& unet,
+                                   const Conditioning& conditioning, const DenoiserOptions& options,
+                                   const nn::BeforeUnit& before) {
   std::vector<double> noise_levels;
-  for (double sigma : sigmas.first(sigmas.size() - 1))
-    noise_levels.push_back(sampling::precondition(sigma).c_noise);
-  Tensor embeds = conditioning.image_embeds;
-  Tensor image_latents = conditioning.image_latents;
-  if (guided) {
-    embeds = with_unconditional(embeds);
-    image_latents = with_unconditional(image_latents);
-  }
-  const networks::ClipContext context =
-      unet.prepare(embeds.to(device, dtype), conditioning.added_time_ids.to(device), frames,
-                   at::tensor(noise_levels, at::kDouble).to(at::kFloat).to(device));
-  image_latents = image_latents.unsqueeze(1).expand({-1, frames, -1, -1, -1}).to(device);
-  const Tensor scale = at::tensor(guidance, at::kFloat).view({1, frames, 1, 1, 1}).to(device);
+  for (std::size_t i = 0; i + 1 < options.sigmas.size(); ++i)
+    noise_levels.push_back(sampling::precondition(options.sigmas[i]).c_noise);
+  return unet.prepare(
+      branches(conditioning.image_embeds, options).to(options.device, options.dtype),
+      conditioning.added_time_ids.to(options.device),
+      static_cast<std::int64_t>(options.guidance.size()),
+      at::tensor(noise_levels, at::kDouble).to(at::kFloat).to(options.device), before);
+}
+
+sampling::Denoiser guided_denoiser(const networks::UNetSpatioTemporalConditionModel& unet,
+                                   const networks::ClipContext& context,
+                                   const Tensor& image_latents, const DenoiserOptions& options,
+                                   const nn::BeforeUnit& before) {
+  const Tensor pictures = branches(image_latents, options)
+                              .unsqueeze(1)
+                              .expand({-1, context.frames, -1, -1, -1})
+                              .to(options.device);  // [B, F, 4, h, w]
+  const Tensor scale =
+      at::tensor(options.guidance, at::kFloat).view({1, -1, 1, 1, 1}).to(options.device);
 
   return [=, &unet](const Tensor& x, double sigma) {
-    const auto found = std::find(sigmas.begin(), sigmas.end(), sigma);
-    TORCH_CHECK(found != sigmas.end(), "sigma ", sigma, " is not part of the schedule");
+    const auto found = std::find(options.sigmas.begin(), options.sigmas.end(), sigma);
+    TORCH_CHECK(found != options.sigmas.end(), "sigma ", sigma, " is not part of the schedule");
+    const std::int64_t step = found - options.sigmas.begin();
     const auto [c_skip, c_out, c_in, c_noise] = sampling::precondition(sigma);
 
-    const Tensor scaled = (x * c_in).expand({batch, -1, -1, -1, -1});
-    const Tensor input = at::cat({scaled, image_latents}, 2).to(dtype);  // [B, F, 8, h, w]
-    Tensor output = unet.forward(input, found - sigmas.begin(), context, between).to(at::kFloat);
-    if (guided) {
-      const Tensor unconditional = output.narrow(0, 0, 1), conditional = output.narrow(0, 1, 1);
-      output = unconditional + scale * (conditional - unconditional);
+    const Tensor scaled = (x * c_in).expand({pictures.size(0), -1, -1, -1, -1});
+    const Tensor input = at::cat({scaled, pictures}, 2).to(options.dtype);  // [B, F, 8, h, w]
+    const auto branch = [&](std::int64_t i) {
+      return unet.forward(input.narrow(0, i, 1), step, context.clip(i), before).to(at::kFloat);
+    };
+    if (!options.is_guided()) return branch(0) * c_out + x * c_skip;
+
+    Tensor unconditional, conditional;
+    if (options.sequential) {
+      unconditional = branch(0);
+      conditional = branch(1);
+    } else {
+      const Tensor both = unet.forward(input, step, context, before).to(at::kFloat);
+      unconditional = both.narrow(0, 0, 1);
+      conditional = both.narrow(0, 1, 1);
     }
-    return output * c_out + x * c_skip;
+    return (unconditional + scale * (conditional - unconditional)) * c_out + x * c_skip;
   };
 }
 

@@ -127,6 +127,16 @@ std::string describe(const c10::Device& device) {
          (feature.empty() ? "" : ", " + feature) + ")";
 }
 
+std::int64_t free_device_bytes(const c10::Device& device) {
+  const SvdCudaTable& table = load_cuda_module();
+  std::uint64_t free = 0, total = 0;
+  if (const int error = table.memory(device.index(), &free, &total)) {
+    throw Error(ErrorKind::device,
+                device.str() + " does not say how much memory it has: " + table.error_text(error));
+  }
+  return static_cast<std::int64_t>(free);
+}
+
 void empty_cache(const c10::Device& device) {
   empty_cpu_cache();
   if (device.is_cuda()) {

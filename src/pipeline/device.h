@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <string>
 
 #include "svd/request.h"
@@ -24,6 +25,9 @@ at::ScalarType scalar_type(Dtype dtype);  ///< not for `automatic`
 
 /// One line for people: "NVIDIA H200 (sm_90, 139 GiB)" or "CPU (2 threads, AVX-512 BF16)".
 std::string describe(const c10::Device& device);
+
+/// Memory of a CUDA device that nobody has taken. Throws Error{device}.
+std::int64_t free_device_bytes(const c10::Device& device);
 
 /// Gives memory that is cached for tensors of the device back to the system, and that of the CPU.
 void empty_cache(const c10::Device& device);

@@ -6,7 +6,6 @@
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -18,9 +17,11 @@
 #include "pipeline/denoiser.h"
 #include "pipeline/device.h"
 #include "pipeline/errors.h"
+#include "pipeline/memory_plan.h"
 #include "pipeline/networks.h"
 #include "pipeline/profile.h"
 #include "pipeline/resolve.h"
+#include "pipeline/system_memory.h"
 #include "sampling/schedule.h"
 #include "svd/error.h"
 #include "weights/checkpoint.h"
@@ -31,6 +32,9 @@ namespace svd {
 namespace {
 
 using at::Tensor;
+using pipeline::Conditioning;
+using pipeline::NetworkWeights;
+using pipeline::WeightSource;
 using weights::Checkpoint;
 using weights::Part;
 
@@ -38,12 +42,6 @@ constexpr int kMostKeysShown = 20;
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-std::int64_t peak_rss_bytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return std::int64_t{usage.ru_maxrss} * 1024;
 }
 
 Checkpoint open_checked(const std::filesystem::path& path) {
@@ -81,11 +79,12 @@ void check_images(const InputImages& images, const Request& request) {
 /// One render: what all its stages share.
 class Run {
  public:
-  Run(const Checkpoint& checkpoint, const Request& request, Observer& observer, Result& result,
-      std::stop_token stop)
+  Run(const Checkpoint& checkpoint, const Request& request, const MemoryPlan& plan,
+      Observer& observer, Result& result, std::stop_token stop)
       : checkpoint_(checkpoint),
         config_(checkpoint.config()),
         request_(request),
+        plan_(plan),
         profile_(pipeline::profile_values(request.profile)),
         device_(request.device),
         dtype_(pipeline::scalar_type(request.dtype)),
@@ -95,11 +94,17 @@ class Run {
         stop_(std::move(stop)),
         between_([this] { throw_if_stopped(); }) {}
 
-  pipeline::Conditioning condition(const InputImages& images, const Tensor& augmentation);
-  Tensor sample(const pipeline::Conditioning& conditioning, const Tensor& noise);
+  Conditioning condition(const InputImages& images, const Tensor& augmentation);
+  Tensor sample(const Conditioning& conditioning, const Tensor& noise);
   void decode(const Tensor& latents, FrameSink& sink);
 
  private:
+  Tensor encode(const Image& image, const Tensor& augmentation);
+
+  WeightSource source(Part part, at::ScalarType dtype) const {
+    return {checkpoint_, part, dtype, device_};
+  }
+
   void throw_if_stopped() const {
     if (stop_.stop_requested()) throw Error(ErrorKind::interrupted, "interrupted");
   }
@@ -118,6 +123,7 @@ class Run {
   const Checkpoint& checkpoint_;
   const ModelConfig& config_;
   const Request& request_;
+  const MemoryPlan& plan_;
   const pipeline::ProfileValues& profile_;
   c10::Device device_;
   at::ScalarType dtype_;
@@ -125,76 +131,84 @@ class Run {
   Observer& observer_;
   Result& result_;
   std::stop_token stop_;
-  networks::BetweenBlocks between_;
+  std::function<void()> between_;
 };
 
-pipeline::Conditioning Run::condition(const InputImages& images, const Tensor& augmentation) {
+Conditioning Run::condition(const InputImages& images, const Tensor& augmentation) {
+  Conditioning conditioning;
+  conditioning.added_time_ids =
+      at::tensor({request_.condition_fps, request_.motion_bucket_id, request_.noise_aug_strength},
+                 at::kDouble)
+          .to(at::kFloat)
+          .unsqueeze(0);
   networks::ClipVisionModelWithProjection clip(config_.clip);
-  networks::AutoencoderEncoder vae(config_.vae);
-  stage(Stage::load_conditioning, 0, [&] {
-    pipeline::load_weights(clip, checkpoint_, Part::image_encoder, dtype_, device_, between_);
-    pipeline::load_weights(vae, checkpoint_, Part::vae, vae_dtype_, device_, between_);
-  });
-
-  pipeline::Conditioning conditioning;
+  NetworkWeights weights(clip, source(Part::image_encoder, dtype_), plan_.stream_image_encoder,
+                         between_);
+  stage(Stage::load_conditioning, 0, [&] { weights.load(); });
   stage(Stage::condition, 0, [&] {
     const Image& seen = profile_.clip_reads_region ? images.region : images.fitted;
-    const Tensor pixels = pipeline::clip_pixels(seen, config_.clip);
+    const Tensor pixels = pipeline::clip_pixels(seen, config_.clip).to(device_, dtype_);
     conditioning.image_embeds =
-        clip.forward(pixels.to(device_, dtype_), between_).unsqueeze(1).to(at::kFloat);
-    const Tensor noised =
-        pipeline::to_pixels(images.fitted) + request_.noise_aug_strength * augmentation;
-    conditioning.image_latents =
-        vae.encode_mode(noised.to(device_, vae_dtype_), between_).to(at::kFloat);
-    conditioning.added_time_ids =
-        at::tensor({request_.condition_fps, request_.motion_bucket_id, request_.noise_aug_strength},
-                   at::kDouble)
-            .to(at::kFloat)
-            .unsqueeze(0);
+        clip.forward(pixels, weights.for_forward()).unsqueeze(1).to(at::kFloat);
     require_finite(conditioning.image_embeds, "the image embedding");
+    weights.drop();
+    conditioning.image_latents = encode(images.fitted, augmentation);
     require_finite(conditioning.image_latents, "the encoded image");
   });
-  pipeline::unload_weights(clip, checkpoint_, Part::image_encoder);
-  pipeline::unload_weights(vae, checkpoint_, Part::vae);
   pipeline::empty_cache(device_);
   return conditioning;
 }
 
-Tensor Run::sample(const pipeline::Conditioning& conditioning, const Tensor& noise) {
-  networks::UNetSpatioTemporalConditionModel unet(config_.unet, profile_.unet_eps);
-  stage(Stage::load_unet, 0,
-        [&] { pipeline::load_weights(unet, checkpoint_, Part::unet, dtype_, device_, between_); });
+Tensor Run::encode(const Image& image, const Tensor& augmentation) {
+  networks::AutoencoderEncoder vae(config_.vae);
+  NetworkWeights weights(vae, source(Part::vae, vae_dtype_), false, between_);
+  weights.load();
+  const Tensor noised = pipeline::to_pixels(image) + request_.noise_aug_strength * augmentation;
+  return vae.encode_mode(noised.to(device_, vae_dtype_), weights.for_forward()).to(at::kFloat);
+}
 
+Tensor Run::sample(const Conditioning& conditioning, const Tensor& noise) {
   const SchedulerConfig& scheduler = config_.scheduler;
-  const std::vector<double> sigmas = sampling::karras_sigmas(request_.steps, scheduler.sigma_min,
-                                                             scheduler.sigma_max, scheduler.rho);
-  std::vector<float> guidance =
-      sampling::linear_guidance(request_.min_guidance, request_.max_guidance, request_.frames);
+  pipeline::DenoiserOptions options{
+      .sigmas = sampling::karras_sigmas(request_.steps, scheduler.sigma_min, scheduler.sigma_max,
+                                        scheduler.rho),
+      .guidance = sampling::linear_guidance(request_.min_guidance, request_.max_guidance,
+                                            request_.frames),
+      .sequential = plan_.sequential_guidance,
+      .dtype = dtype_,
+      .device = device_};
   if (profile_.max_one_is_unguided && request_.max_guidance <= 1)
-    std::fill(guidance.begin(), guidance.end(), 1.0f);
+    std::fill(options.guidance.begin(), options.guidance.end(), 1.0f);
+
+  networks::UNetSpatioTemporalConditionModel unet(config_.unet, profile_.unet_eps);
+  NetworkWeights weights(unet, source(Part::unet, dtype_), plan_.stream_unet, between_);
+  networks::ClipContext context;
+  stage(Stage::load_unet, 0, [&] {
+    context = pipeline::prepare_clip(unet, conditioning, options, weights.for_prepare());
+    weights.load();
+  });
 
   Tensor latents;
   stage(Stage::sample, request_.steps, [&] {
-    const sampling::Denoiser denoiser =
-        pipeline::guided_denoiser(unet, conditioning, sigmas, guidance, dtype_, device_, between_);
-    const Tensor start = noise.to(device_) * sampling::initial_scale(sigmas.front());
+    const sampling::Denoiser denoiser = pipeline::guided_denoiser(
+        unet, context, conditioning.image_latents, options, weights.for_forward());
+    const Tensor start = noise.to(device_) * sampling::initial_scale(options.sigmas.front());
     const auto on_step = [&](int step, const Tensor&, const Tensor&) {
       observer_.on_progress(Stage::sample, step, request_.steps);
     };
-    latents = sampling::sample_euler(denoiser, start, sigmas, on_step, stop_);
+    latents = sampling::sample_euler(denoiser, start, options.sigmas, on_step, stop_);
     throw_if_stopped();
     require_finite(latents, "the sampled clip");
   });
-  pipeline::unload_weights(unet, checkpoint_, Part::unet);
+  weights.drop();
   pipeline::empty_cache(device_);
   return latents[0].cpu();  // [F, 4, h, w]
 }
 
 void Run::decode(const Tensor& latents, FrameSink& sink) {
   const std::unique_ptr<networks::VideoDecoder> decoder = networks::make_decoder(config_.vae);
-  stage(Stage::load_decoder, 0, [&] {
-    pipeline::load_weights(*decoder, checkpoint_, Part::vae, vae_dtype_, device_, between_);
-  });
+  NetworkWeights weights(*decoder, source(Part::vae, vae_dtype_), false, between_);
+  stage(Stage::load_decoder, 0, [&] { weights.load(); });
   const pipeline::DecodeOptions options{.scaling_factor = config_.vae.scaling_factor,
                                         .chunk = request_.decode_chunk,
                                         .round = profile_.round_frames,
@@ -202,10 +216,11 @@ void Run::decode(const Tensor& latents, FrameSink& sink) {
                                         .device = device_};
   stage(Stage::decode, request_.frames, [&] {
     const auto on_frame = [&](int done) {
+      throw_if_stopped();
       result_.frames_written = done;
       observer_.on_progress(Stage::decode, done, request_.frames);
     };
-    pipeline::decode_to_sink(*decoder, latents, options, sink, on_frame, between_);
+    pipeline::decode_to_sink(*decoder, latents, options, sink, on_frame, weights.for_forward());
     throw_if_stopped();
     sink.finish();
   });
@@ -248,16 +263,26 @@ Request Generator::resolve(const RequestOptions& options, int source_width, int 
   return request;
 }
 
+MemoryPlan Generator::plan(const Request& request) const {
+  MemoryPlan plan;
+  pipeline::translate_torch_errors([&] {
+    plan = pipeline::plan_memory(request, state_->checkpoint.config(),
+                                 pipeline::memory_limits(request));
+  });
+  return plan;
+}
+
 Result Generator::run(const Request& request, const InputImages& images, FrameSink& sink,
                       Observer& observer, std::stop_token stop) {
   Result result;
   result.request = request;
+  result.memory = plan(request);
   result.model = state_->summary.name;
   const auto start = std::chrono::steady_clock::now();
   pipeline::translate_torch_errors([&] {
     check_images(images, request);
     const c10::InferenceMode no_gradients;
-    pipeline::install_cpu_cache();
+    pipeline::install_cpu_cache(result.memory.cache_bytes);
     at::set_num_threads(request.threads);
     const ModelConfig& config = state_->checkpoint.config();
     pipeline::Noise noise =
@@ -265,8 +290,8 @@ Result Generator::run(const Request& request, const InputImages& images, FrameSi
     if (request.init_latents)
       noise.latents = pipeline::read_init_latents(*request.init_latents, request, config);
 
-    Run run(state_->checkpoint, request, observer, result, stop);
-    const pipeline::Conditioning conditioning = run.condition(images, noise.augmentation);
+    Run run(state_->checkpoint, request, result.memory, observer, result, stop);
+    const Conditioning conditioning = run.condition(images, noise.augmentation);
     const Tensor latents = run.sample(conditioning, noise.latents);
     if (request.save_latents)
       weights::save_safetensors(*request.save_latents, {{"latents", latents}});
@@ -274,7 +299,7 @@ Result Generator::run(const Request& request, const InputImages& images, FrameSi
     pipeline::empty_cache(c10::Device(request.device));
   });
   result.seconds = seconds_since(start);
-  result.peak_rss_bytes = peak_rss_bytes();
+  result.peak_rss_bytes = pipeline::peak_resident_bytes();
   return result;
 }
 

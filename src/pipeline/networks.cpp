@@ -3,6 +3,8 @@
 #include <c10/core/MemoryFormat.h>
 #include <c10/util/Exception.h>
 
+#include <utility>
+
 #include "networks/clip/clip_vision_model.h"
 #include "networks/unet/unet_spatio_temporal_condition.h"
 #include "networks/vae/autoencoder.h"
@@ -49,29 +51,87 @@ std::vector<std::string> check_weights(const weights::Checkpoint& checkpoint) {
   return lines;
 }
 
-void load_weights(nn::Module& network, const weights::Checkpoint& checkpoint, weights::Part part,
-                  at::ScalarType dtype, const c10::Device& device,
-                  const std::function<void()>& between) {
-  for (const nn::Parameter& parameter : network.parameters()) {
-    if (parameter.unread) continue;
-    between();
-    const at::Tensor stored = checkpoint.read(part, parameter.name, dtype);
-    TORCH_CHECK(stored.sizes() == parameter.shape, parameter.name, ": expected shape ",
-                at::IntArrayRef(parameter.shape), ", got ", stored.sizes());
-    *parameter.tensor = (parameter.kernel ? channels_last_kernel(stored) : stored).to(device);
-    if (!parameter.tensor->is_alias_of(stored)) checkpoint.release(part, parameter.name);
-  }
-  network.fold();
-  for (const nn::Parameter& parameter : network.parameters()) {
-    if (!parameter.tensor->defined() && !parameter.unread) checkpoint.release(part, parameter.name);
+NetworkWeights::NetworkWeights(nn::Module& network, const WeightSource& source, bool streamed,
+                               std::function<void()> between)
+    : source_(source), streamed_(streamed), between_(std::move(between)) {
+  for (const nn::Unit& unit : network.units()) {
+    index_.emplace(unit.module, units_.size());
+    units_.push_back({unit.module, {}});
+    for (nn::Parameter& parameter : unit.module->parameters()) {
+      parameter.name = unit.prefix + parameter.name;
+      units_.back().parameters.push_back(std::move(parameter));
+    }
   }
 }
 
-void unload_weights(nn::Module& network, const weights::Checkpoint& checkpoint,
-                    weights::Part part) {
-  network.release();
-  for (const nn::Parameter& parameter : network.parameters())
-    checkpoint.release(part, parameter.name);
+NetworkWeights::~NetworkWeights() { drop(); }
+
+void NetworkWeights::drop() {
+  for (const Loadable& unit : units_) drop(unit);
+  visited_ = nullptr;
+}
+
+void NetworkWeights::load() {
+  drop_visited();
+  for (const Loadable& unit : units_) {
+    if (!comes_and_goes(unit)) read(unit, nn::Use::forward);
+  }
+}
+
+nn::BeforeUnit NetworkWeights::for_prepare() {
+  return [this](const nn::Module& unit) { visit(unit, nn::Use::prepare); };
+}
+
+nn::BeforeUnit NetworkWeights::for_forward() {
+  return [this](const nn::Module& unit) { visit(unit, nn::Use::forward); };
+}
+
+bool NetworkWeights::comes_and_goes(const Loadable& unit) const {
+  return streamed_ && unit.module->is_declared_unit();
+}
+
+void NetworkWeights::visit(const nn::Module& module, nn::Use use) {
+  between_();
+  const auto found = index_.find(&module);
+  TORCH_CHECK(found != index_.end(), "a module that is no unit was visited");
+  const Loadable& unit = units_[found->second];
+  if (use == nn::Use::forward && !comes_and_goes(unit)) return;
+  if (visited_ == &unit) return;
+  drop_visited();
+  visited_ = &unit;
+  read(unit, use);
+}
+
+void NetworkWeights::drop_visited() {
+  if (visited_ != nullptr) drop(*visited_);
+  visited_ = nullptr;
+}
+
+void NetworkWeights::read(const Loadable& unit, nn::Use use) const {
+  for (const nn::Parameter& parameter : unit.parameters) {
+    if (parameter.use != use) continue;
+    between_();
+    const at::Tensor stored = source_.checkpoint.read(source_.part, parameter.name, source_.dtype);
+    TORCH_CHECK(stored.sizes() == parameter.shape, parameter.name, ": expected shape ",
+                at::IntArrayRef(parameter.shape), ", got ", stored.sizes());
+    *parameter.tensor =
+        (parameter.kernel ? channels_last_kernel(stored) : stored).to(source_.device);
+    if (!parameter.tensor->is_alias_of(stored)) release_pages(parameter);
+  }
+  if (use != nn::Use::forward) return;
+  unit.module->fold();
+  for (const nn::Parameter& parameter : unit.parameters) {
+    if (parameter.use == use && !parameter.tensor->defined()) release_pages(parameter);
+  }
+}
+
+void NetworkWeights::drop(const Loadable& unit) const {
+  unit.module->release();
+  for (const nn::Parameter& parameter : unit.parameters) release_pages(parameter);
+}
+
+void NetworkWeights::release_pages(const nn::Parameter& parameter) const {
+  source_.checkpoint.release(source_.part, parameter.name);
 }
 
 }  // namespace svd::pipeline

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "nn/module.h"
@@ -15,15 +16,57 @@ namespace svd::pipeline {
 /// allocating them. One line for each missing, unexpected and mis-shaped key; empty: complete.
 std::vector<std::string> check_weights(const weights::Checkpoint& checkpoint);
 
-/// Fills every parameter of `network` that inference reads from `part`, as `dtype` on `device`, and
-/// folds the network. What has to be converted is converted tensor by tensor, its file pages given
-/// back at once; weights that are used as they are stored stay mapped until the network is folded.
-/// `between` is called between tensors and may throw. Throws Error{model}.
-void load_weights(nn::Module& network, const weights::Checkpoint& checkpoint, weights::Part part,
-                  at::ScalarType dtype, const c10::Device& device,
-                  const std::function<void()>& between);
+/// Where a network's weights come from, and what they become.
+struct WeightSource {
+  const weights::Checkpoint& checkpoint;
+  weights::Part part;
+  at::ScalarType dtype;
+  c10::Device device;
+};
 
-/// Drops the tensors of a network that is done, and the file pages behind them.
-void unload_weights(nn::Module& network, const weights::Checkpoint& checkpoint, weights::Part part);
+/// The weights of one network during a run, loaded unit by unit (nn::Module::units): what has to be
+/// converted is converted tensor by tensor, then the unit is folded, and the pages of the file
+/// behind it are given back to the system. Streamed weights stay in the checkpoint: a declared unit
+/// is loaded when its turn comes, and dropped when the next one's comes. In this order:
+///
+///     unet.prepare(..., weights.for_prepare());   // what only `prepare` reads comes and goes
+///     weights.load();                             // streamed: only what is no declared unit
+///     unet.forward(..., weights.for_forward());
+///
+/// The same pixels either way. Drops all tensors of the network at its end. `between` is called
+/// before every tensor and every unit and may throw. Loading throws Error{model}.
+class NetworkWeights {
+ public:
+  /// `network` and the checkpoint must outlive this.
+  NetworkWeights(nn::Module& network, const WeightSource& source, bool streamed,
+                 std::function<void()> between);
+  ~NetworkWeights();
+  NetworkWeights(const NetworkWeights&) = delete;
+  NetworkWeights& operator=(const NetworkWeights&) = delete;
+
+  void load();
+  void drop();
+  nn::BeforeUnit for_prepare();
+  nn::BeforeUnit for_forward();
+
+ private:
+  struct Loadable {
+    nn::Module* module;
+    std::vector<nn::Parameter> parameters;  ///< under their names in the network
+  };
+  bool comes_and_goes(const Loadable& unit) const;
+  void visit(const nn::Module& module, nn::Use use);
+  void drop_visited();
+  void read(const Loadable& unit, nn::Use use) const;
+  void drop(const Loadable& unit) const;
+  void release_pages(const nn::Parameter& parameter) const;
+
+  WeightSource source_;
+  bool streamed_;
+  std::function<void()> between_;
+  std::vector<Loadable> units_;
+  std::unordered_map<const nn::Module*, std::size_t> index_;
+  const Loadable* visited_ = nullptr;  ///< the one whose weights are there for now
+};
 
 }  // namespace svd::pipeline

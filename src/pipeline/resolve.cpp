@@ -113,6 +113,7 @@ Request resolve_request(const RequestOptions& options, const ModelConfig& model,
   request.noise_aug_strength = options.noise_aug_strength.value_or(0.02);
   request.fit = options.fit.value_or(Fit::crop);
   request.seed = options.seed ? *options.seed : random_seed();
+  request.memory_bytes = options.memory_bytes;
   request.save_latents = options.save_latents;
   request.init_latents = options.init_latents;
   warn_about_untrained_values(request, model, warnings);

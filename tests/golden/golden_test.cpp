@@ -150,13 +150,14 @@ TEST(GoldenClip, sees_the_whole_picture_as_published) {
   const auto checkpoint = weights::Checkpoint::open(golden("model"));
   const ClipVisionConfig& config = checkpoint.config().clip;
   networks::ClipVisionModelWithProjection clip(config);
-  pipeline::load_weights(clip, checkpoint, weights::Part::image_encoder, at::kFloat, at::kCPU,
-                         [] {});
+  pipeline::NetworkWeights weights(
+      clip, {checkpoint, weights::Part::image_encoder, at::kFloat, at::kCPU}, true, [] {});
+  weights.load();
   const std::string data = golden("data/clip.safetensors");
   for (const std::string name : {"scene_128x64", "odd_37x53", "wide_640x360"}) {
     const Image picture = media::read_image(golden("data/images/" + name + ".png"));
     const Tensor pixels = pipeline::clip_pixels(picture, config);
-    const Tensor embeds = clip.forward(pixels, [] {});
+    const Tensor embeds = clip.forward(pixels, weights.for_forward());
     for (const std::string suffix : {"_diffusers", "_reference"}) {
       SCOPED_TRACE(name + suffix);
       const Tensor step8 = read_tensor(data, name + "_pixels_step8" + suffix);

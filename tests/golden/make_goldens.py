@@ -28,15 +28,15 @@ SINGLE = common.HERE / "model_single/svd_tiny.safetensors"
 IMAGE_DECODER = common.HERE / "model_single/svd_tiny_image_decoder.safetensors"
 PICTURES = {"scene_128x64": (128, 64), "odd_37x53": (37, 53), "wide_640x360": (640, 360)}
 
-# name: (model, picture, parameters of one render)
+# name: (model, picture, parameters of one render). Sizes and steps for the reasons given in parity.py.
 CASES = {
     "plain": ("temporal", "scene_128x64", {"size": "128x64", "frames": 4, "steps": 4}),
     "other": ("temporal", "odd_37x53", {
-        "size": "64x64", "frames": 3, "steps": 3, "seed": 4294967295, "condition_fps": 11, "motion_bucket_id": 40,
+        "size": "64x128", "frames": 3, "steps": 3, "seed": 4294967295, "condition_fps": 11, "motion_bucket_id": 40,
         "noise_aug_strength": 0.1, "min_guidance": 1.5, "max_guidance": 3.0, "decode_chunk": 2}),
     "unguided": ("temporal", "wide_640x360", {
-        "size": "128x64", "frames": 2, "steps": 2, "seed": 0, "max_guidance": 1.0}),
-    "image_decoder": ("image_decoder", "scene_128x64", {"size": "64x64", "frames": 3, "steps": 2, "seed": 1}),
+        "size": "128x64", "frames": 2, "steps": 3, "seed": 0, "max_guidance": 1.0}),
+    "image_decoder": ("image_decoder", "scene_128x64", {"size": "128x64", "frames": 3, "steps": 3, "seed": 1}),
 }
 DEFAULTS = {"seed": 23, "condition_fps": 6, "motion_bucket_id": 127, "noise_aug_strength": 0.02, "min_guidance": 1.0,
             "max_guidance": 2.5, "decode_chunk": 14}

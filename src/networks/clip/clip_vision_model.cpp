@@ -25,7 +25,9 @@ ClipEncoderLayer::ClipEncoderLayer(nn::Module& parent, std::string name,
       layer_norm2_(*this, "layer_norm2", config.hidden_size, config.layer_norm_eps),
       mlp_(*this, "mlp"),
       fc1_(mlp_, "fc1", config.hidden_size, config.intermediate_size),
-      fc2_(mlp_, "fc2", config.intermediate_size, config.hidden_size) {}
+      fc2_(mlp_, "fc2", config.intermediate_size, config.hidden_size) {
+  set_unit();
+}
 
 Tensor ClipEncoderLayer::self_attention(const Tensor& x) const {
   const auto heads = [&](const nn::Linear& layer) {
@@ -74,10 +76,10 @@ Tensor ClipVisionModelWithProjection::embed(const Tensor& pixels) const {
 }
 
 Tensor ClipVisionModelWithProjection::forward(const Tensor& pixels,
-                                              const std::function<void()>& between) const {
+                                              const BeforeUnit& before) const {
   Tensor x = pre_layrnorm_.forward(embed(pixels));
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    between();
+    before(layers_[i]);
     x = layers_[i].forward(x);
   }
   return visual_projection_.forward(post_layernorm_.forward(x.select(1, 0)));

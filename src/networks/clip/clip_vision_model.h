@@ -1,12 +1,11 @@
 #pragma once
 
-#include <functional>
-
 #include "base/model_config.h"
 #include "nn/layers.h"
 
 namespace svd::networks {
 
+using nn::BeforeUnit;
 using nn::Tensor;
 
 /// transformers: models/clip/modeling_clip.py CLIPEncoderLayer.
@@ -42,8 +41,8 @@ class ClipVisionModelWithProjection : public nn::Module {
   explicit ClipVisionModelWithProjection(const ClipVisionConfig& config);
 
   /// pixels: [B, 3, image_size, image_size], normalised -> image_embeds [B, projection_dim], not of
-  /// unit length. `between` is called between layers.
-  Tensor forward(const Tensor& pixels, const std::function<void()>& between) const;
+  /// unit length. `before` is called with every layer.
+  Tensor forward(const Tensor& pixels, const BeforeUnit& before) const;
 
  private:
   Tensor embed(const Tensor& pixels) const;  // [B, 1 + patches, hidden]

@@ -7,12 +7,17 @@ using Attentions = nn::ModuleList<nn::TransformerSpatioTemporalModel>;
 using Resnets = nn::ModuleList<nn::SpatioTemporalResBlock>;
 
 BlockConstants prepare_layers(const Resnets& resnets, const Attentions& attentions,
-                              const Tensor& time, const Tensor& context, std::int64_t frames) {
+                              const Tensor& time, const Tensor& context, std::int64_t frames,
+                              const BeforeUnit& before) {
   BlockConstants constants;
-  for (std::size_t i = 0; i < resnets.size(); ++i)
+  for (std::size_t i = 0; i < resnets.size(); ++i) {
+    before(resnets[i]);
     constants.resnets.push_back(resnets[i].prepare(time));
-  for (std::size_t i = 0; i < attentions.size(); ++i)
+  }
+  for (std::size_t i = 0; i < attentions.size(); ++i) {
+    before(attentions[i]);
     constants.attentions.push_back(attentions[i].prepare(context, frames));
+  }
   return constants;
 }
 
@@ -26,6 +31,14 @@ void add_attention(Attentions& attentions, int channels, const BlockShape& shape
 }
 
 }  // namespace
+
+BlockConstants BlockConstants::clip(std::int64_t i) const {
+  BlockConstants out;
+  for (const nn::ResBlockConstants& resnet : resnets) out.resnets.push_back(resnet.clip(i));
+  for (const nn::TransformerConstants& attention : attentions)
+    out.attentions.push_back(attention.clip(i));
+  return out;
+}
 
 DownBlockSpatioTemporal::DownBlockSpatioTemporal(nn::Module& parent, std::string name, int in,
                                                  int out, const BlockShape& shape)
@@ -41,21 +54,25 @@ DownBlockSpatioTemporal::DownBlockSpatioTemporal(nn::Module& parent, std::string
 }
 
 BlockConstants DownBlockSpatioTemporal::prepare(const Tensor& time, const Tensor& context,
-                                                std::int64_t frames) const {
-  return prepare_layers(resnets_, attentions_, time, context, frames);
+                                                std::int64_t frames, const BeforeUnit& before) const {
+  return prepare_layers(resnets_, attentions_, time, context, frames, before);
 }
 
 Tensor DownBlockSpatioTemporal::forward(Tensor x, std::int64_t frames,
                                         const BlockConstants& constants, std::int64_t step,
                                         std::vector<Tensor>& skips,
-                                        const BetweenBlocks& between) const {
+                                        const BeforeUnit& before) const {
   for (std::size_t i = 0; i < resnets_.size(); ++i) {
-    between();
-    x = resnets_[i].forward({x, {}}, frames, constants.resnets[i], step);
-    if (i < attentions_.size()) x = attentions_[i].forward(x, frames, constants.attentions[i]);
+    before(resnets_[i]);
+    x = resnets_[i].forward({std::move(x), {}}, frames, constants.resnets[i], step);
+    if (i < attentions_.size()) {
+      before(attentions_[i]);
+      x = attentions_[i].forward(x, frames, constants.attentions[i]);
+    }
     skips.push_back(x);
   }
   if (downsamplers_.size() > 0) {
+    before(downsamplers_[0]);
     x = downsamplers_[0].forward(x);
     skips.push_back(x);
   }
@@ -73,17 +90,19 @@ UNetMidBlockSpatioTemporal::UNetMidBlockSpatioTemporal(nn::Module& parent, std::
 }
 
 BlockConstants UNetMidBlockSpatioTemporal::prepare(const Tensor& time, const Tensor& context,
-                                                   std::int64_t frames) const {
-  return prepare_layers(resnets_, attentions_, time, context, frames);
+                                                   std::int64_t frames, const BeforeUnit& before) const {
+  return prepare_layers(resnets_, attentions_, time, context, frames, before);
 }
 
 Tensor UNetMidBlockSpatioTemporal::forward(Tensor x, std::int64_t frames,
                                            const BlockConstants& constants, std::int64_t step,
-                                           const BetweenBlocks& between) const {
-  between();
-  x = resnets_[0].forward({x, {}}, frames, constants.resnets[0], step);
+                                           const BeforeUnit& before) const {
+  before(resnets_[0]);
+  x = resnets_[0].forward({std::move(x), {}}, frames, constants.resnets[0], step);
+  before(attentions_[0]);
   x = attentions_[0].forward(x, frames, constants.attentions[0]);
-  return resnets_[1].forward({x, {}}, frames, constants.resnets[1], step);
+  before(resnets_[1]);
+  return resnets_[1].forward({std::move(x), {}}, frames, constants.resnets[1], step);
 }
 
 UpBlockSpatioTemporal::UpBlockSpatioTemporal(nn::Module& parent, std::string name, int in,
@@ -102,22 +121,27 @@ UpBlockSpatioTemporal::UpBlockSpatioTemporal(nn::Module& parent, std::string nam
 }
 
 BlockConstants UpBlockSpatioTemporal::prepare(const Tensor& time, const Tensor& context,
-                                              std::int64_t frames) const {
-  return prepare_layers(resnets_, attentions_, time, context, frames);
+                                              std::int64_t frames, const BeforeUnit& before) const {
+  return prepare_layers(resnets_, attentions_, time, context, frames, before);
 }
 
 Tensor UpBlockSpatioTemporal::forward(Tensor x, std::int64_t frames,
                                       const BlockConstants& constants, std::int64_t step,
                                       std::vector<Tensor>& skips,
-                                      const BetweenBlocks& between) const {
+                                      const BeforeUnit& before) const {
   for (std::size_t i = 0; i < resnets_.size(); ++i) {
-    between();
-    const Tensor skip = std::move(skips.back());
+    before(resnets_[i]);
+    nn::ResBlockInput input{std::move(x), std::move(skips.back())};
     skips.pop_back();
-    x = resnets_[i].forward({x, skip}, frames, constants.resnets[i], step);
-    if (i < attentions_.size()) x = attentions_[i].forward(x, frames, constants.attentions[i]);
+    x = resnets_[i].forward(std::move(input), frames, constants.resnets[i], step);
+    if (i < attentions_.size()) {
+      before(attentions_[i]);
+      x = attentions_[i].forward(x, frames, constants.attentions[i]);
+    }
   }
-  return upsamplers_.size() > 0 ? upsamplers_[0].forward(x) : x;
+  if (upsamplers_.size() == 0) return x;
+  before(upsamplers_[0]);
+  return upsamplers_[0].forward(x);
 }
 
 }  // namespace svd::networks

@@ -11,15 +11,15 @@
 /// A block with attention is the CrossAttn... class of the same name; without it the plain one.
 namespace svd::networks {
 
+using nn::BeforeUnit;
 using nn::Tensor;
-
-/// Called between blocks; may throw to stop the computation.
-using BetweenBlocks = std::function<void()>;
 
 /// What is constant over a clip in one block.
 struct BlockConstants {
   std::vector<nn::ResBlockConstants> resnets;
   std::vector<nn::TransformerConstants> attentions;
+
+  BlockConstants clip(std::int64_t i) const;  ///< of one of the clips
 };
 
 /// Shape of a UNet block.
@@ -39,10 +39,11 @@ class DownBlockSpatioTemporal : public nn::Module {
  public:
   DownBlockSpatioTemporal(nn::Module& parent, std::string name, int in, int out,
                           const BlockShape& shape);
-  BlockConstants prepare(const Tensor& time, const Tensor& context, std::int64_t frames) const;
+  BlockConstants prepare(const Tensor& time, const Tensor& context, std::int64_t frames,
+                         const BeforeUnit& before) const;
   /// Every intermediate result is appended to `skips`; the last one is returned.
   Tensor forward(Tensor x, std::int64_t frames, const BlockConstants& constants, std::int64_t step,
-                 std::vector<Tensor>& skips, const BetweenBlocks& between) const;
+                 std::vector<Tensor>& skips, const BeforeUnit& before) const;
 
  private:
   nn::ModuleList<nn::TransformerSpatioTemporalModel> attentions_;
@@ -55,9 +56,10 @@ class UNetMidBlockSpatioTemporal : public nn::Module {
  public:
   UNetMidBlockSpatioTemporal(nn::Module& parent, std::string name, int channels,
                              const BlockShape& shape);
-  BlockConstants prepare(const Tensor& time, const Tensor& context, std::int64_t frames) const;
+  BlockConstants prepare(const Tensor& time, const Tensor& context, std::int64_t frames,
+                         const BeforeUnit& before) const;
   Tensor forward(Tensor x, std::int64_t frames, const BlockConstants& constants, std::int64_t step,
-                 const BetweenBlocks& between) const;
+                 const BeforeUnit& before) const;
 
  private:
   nn::ModuleList<nn::TransformerSpatioTemporalModel> attentions_;
@@ -70,10 +72,11 @@ class UpBlockSpatioTemporal : public nn::Module {
   /// `in`: channels of the last skip; `previous`: channels coming from the block below.
   UpBlockSpatioTemporal(nn::Module& parent, std::string name, int in, int previous, int out,
                         const BlockShape& shape);
-  BlockConstants prepare(const Tensor& time, const Tensor& context, std::int64_t frames) const;
+  BlockConstants prepare(const Tensor& time, const Tensor& context, std::int64_t frames,
+                         const BeforeUnit& before) const;
   /// Takes its inputs off the end of `skips`.
   Tensor forward(Tensor x, std::int64_t frames, const BlockConstants& constants, std::int64_t step,
-                 std::vector<Tensor>& skips, const BetweenBlocks& between) const;
+                 std::vector<Tensor>& skips, const BeforeUnit& before) const;
 
  private:
   nn::ModuleList<nn::TransformerSpatioTemporalModel> attentions_;

@@ -24,9 +24,20 @@ BlockShape mid_shape(const UNetConfig& config, const UNetNormEps& eps) {
   return shape;
 }
 
+std::vector<BlockConstants> of_clip(const std::vector<BlockConstants>& blocks, std::int64_t i) {
+  std::vector<BlockConstants> out;
+  out.reserve(blocks.size());
+  for (const BlockConstants& block : blocks) out.push_back(block.clip(i));
+  return out;
+}
+
 bool has_attention(const std::string& block_type) { return block_type.starts_with("CrossAttn"); }
 
 }  // namespace
+
+ClipContext ClipContext::clip(std::int64_t i) const {
+  return {frames, of_clip(down, i), mid.clip(i), of_clip(up, i)};
+}
 
 UNetSpatioTemporalConditionModel::UNetSpatioTemporalConditionModel(const UNetConfig& config,
                                                                    const UNetNormEps& eps)
@@ -42,6 +53,8 @@ UNetSpatioTemporalConditionModel::UNetSpatioTemporalConditionModel(const UNetCon
       conv_norm_out_(*this, "conv_norm_out", config.block_out_channels.front(), 1e-5),
       conv_out_(*this, "conv_out", config.block_out_channels.front(), config.out_channels, 3, 1,
                 1) {
+  time_embedding_.set_use(nn::Use::prepare);
+  add_embedding_.set_use(nn::Use::prepare);
   const auto& channels = config.block_out_channels;
   const std::size_t levels = channels.size();
   for (std::size_t i = 0; i < levels; ++i) {
@@ -66,39 +79,42 @@ UNetSpatioTemporalConditionModel::UNetSpatioTemporalConditionModel(const UNetCon
 ClipContext UNetSpatioTemporalConditionModel::prepare(const Tensor& embeds,
                                                       const Tensor& added_time_ids,
                                                       std::int64_t frames,
-                                                      const Tensor& timesteps) const {
+                                                      const Tensor& timesteps,
+                                                      const BeforeUnit& before) const {
   const auto dtype = embeds.scalar_type();
   const Tensor steps = nn::timestep_embedding(timesteps, config_.block_out_channels.front());
   const Tensor ids =
       nn::timestep_embedding(added_time_ids.flatten(), config_.addition_time_embed_dim)
           .reshape({added_time_ids.size(0), -1});
+  before(time_embedding_);
+  const Tensor of_steps = time_embedding_.forward(steps.to(dtype)).unsqueeze(1);
+  before(add_embedding_);
   const Tensor embedding =
-      time_embedding_.forward(steps.to(dtype)).unsqueeze(1) +
-      add_embedding_.forward(ids.to(dtype)).unsqueeze(0);  // [steps, B, C], B of the ids
+      of_steps + add_embedding_.forward(ids.to(dtype)).unsqueeze(0);  // [steps, B, C], B of the ids
   const Tensor time = at::silu(embedding);
 
   ClipContext context;
   context.frames = frames;
   for (std::size_t i = 0; i < down_blocks_.size(); ++i)
-    context.down.push_back(down_blocks_[i].prepare(time, embeds, frames));
-  context.mid = mid_block_.prepare(time, embeds, frames);
+    context.down.push_back(down_blocks_[i].prepare(time, embeds, frames, before));
+  context.mid = mid_block_.prepare(time, embeds, frames, before);
   for (std::size_t i = 0; i < up_blocks_.size(); ++i)
-    context.up.push_back(up_blocks_[i].prepare(time, embeds, frames));
+    context.up.push_back(up_blocks_[i].prepare(time, embeds, frames, before));
   return context;
 }
 
 Tensor UNetSpatioTemporalConditionModel::forward(const Tensor& sample, std::int64_t step,
                                                  const ClipContext& context,
-                                                 const BetweenBlocks& between) const {
+                                                 const BeforeUnit& before) const {
   const std::int64_t frames = context.frames;
   Tensor x = conv_in_.forward(nn::channels_last(sample.flatten(0, 1)));  // [B*F, C, h, w]
 
   std::vector<Tensor> skips = {x};
   for (std::size_t i = 0; i < down_blocks_.size(); ++i)
-    x = down_blocks_[i].forward(x, frames, context.down[i], step, skips, between);
-  x = mid_block_.forward(x, frames, context.mid, step, between);
+    x = down_blocks_[i].forward(std::move(x), frames, context.down[i], step, skips, before);
+  x = mid_block_.forward(std::move(x), frames, context.mid, step, before);
   for (std::size_t i = 0; i < up_blocks_.size(); ++i)
-    x = up_blocks_[i].forward(x, frames, context.up[i], step, skips, between);
+    x = up_blocks_[i].forward(std::move(x), frames, context.up[i], step, skips, before);
 
   x = conv_out_.forward(conv_norm_out_.forward_silu(x));
   return x.unflatten(0, {sample.size(0), frames});

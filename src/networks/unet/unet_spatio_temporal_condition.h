@@ -23,6 +23,9 @@ struct ClipContext {
   std::vector<BlockConstants> down;
   BlockConstants mid;
   std::vector<BlockConstants> up;
+
+  /// That of one of the clips that `prepare` was given together.
+  ClipContext clip(std::int64_t i) const;
 };
 
 /// diffusers: models/unets/unet_spatio_temporal_condition.py UNetSpatioTemporalConditionModel.
@@ -34,15 +37,15 @@ class UNetSpatioTemporalConditionModel : public nn::Module {
 
   /// embeds: [B, 1, cross_attention_dim]; added_time_ids: [B or 1, 3] (fps, motion bucket, noise
   /// augmentation); timesteps: [steps] c_noise values. B are independent clips (for guidance:
-  /// unconditional, conditional). Differentiable.
+  /// unconditional, conditional). Reads the parameters of Use::prepare only. Differentiable.
   ClipContext prepare(const Tensor& embeds, const Tensor& added_time_ids, std::int64_t frames,
-                      const Tensor& timesteps) const;
+                      const Tensor& timesteps, const BeforeUnit& before) const;
 
   /// sample: [B, F, in_channels, h, w] in the dtype of the weights, h and w multiples of
   /// 2^(levels-1). `step` indexes the timesteps given to `prepare`. Result
-  /// [B, F, out_channels, h, w]. `between` is called between blocks. Differentiable.
+  /// [B, F, out_channels, h, w]. Differentiable.
   Tensor forward(const Tensor& sample, std::int64_t step, const ClipContext& context,
-                 const BetweenBlocks& between) const;
+                 const BeforeUnit& before) const;
 
  private:
   UNetConfig config_;

@@ -20,11 +20,11 @@ void build_up_blocks(nn::ModuleList<VaeUpBlock<Resnet>>& blocks, const VaeConfig
 template <class Resnet>
 Tensor decode_to_features(Tensor x, std::int64_t frames, const VaeMidBlock<Resnet>& mid,
                           const nn::ModuleList<VaeUpBlock<Resnet>>& up_blocks,
-                          const BetweenBlocks& between) {
-  x = mid.forward(x, frames, between);
+                          const BeforeUnit& before) {
+  x = mid.forward(std::move(x), frames, before);
   PendingUpsample pending = nullptr;
   for (std::size_t i = 0; i < up_blocks.size(); ++i) {
-    x = up_blocks[i].forward(x, frames, pending, between);
+    x = up_blocks[i].forward(std::move(x), frames, pending, before);
     pending = up_blocks[i].upsampler();
   }
   return x;  // the last block has none
@@ -52,10 +52,10 @@ Encoder::Encoder(nn::Module& parent, std::string name, const VaeConfig& config)
                          i + 1 < channels.size());
 }
 
-Tensor Encoder::forward(const Tensor& pixels, const BetweenBlocks& between) const {
+Tensor Encoder::forward(const Tensor& pixels, const BeforeUnit& before) const {
   Tensor x = conv_in_.forward(nn::channels_last(pixels));
-  for (std::size_t i = 0; i < down_blocks_.size(); ++i) x = down_blocks_[i].forward(x, between);
-  x = mid_block_.forward(x, 1, between);
+  for (std::size_t i = 0; i < down_blocks_.size(); ++i) x = down_blocks_[i].forward(std::move(x), before);
+  x = mid_block_.forward(std::move(x), 1, before);
   return conv_out_.forward(conv_norm_out_.forward_silu(x));
 }
 
@@ -64,8 +64,8 @@ AutoencoderEncoder::AutoencoderEncoder(const VaeConfig& config)
       encoder_(*this, "encoder", config),
       quant_conv_(*this, "quant_conv", 2 * config.latent_channels, 2 * config.latent_channels, 1) {}
 
-Tensor AutoencoderEncoder::encode_mode(const Tensor& pixels, const BetweenBlocks& between) const {
-  const Tensor moments = quant_conv_.forward(encoder_.forward(pixels, between));
+Tensor AutoencoderEncoder::encode_mode(const Tensor& pixels, const BeforeUnit& before) const {
+  const Tensor moments = quant_conv_.forward(encoder_.forward(pixels, before));
   return moments.narrow(1, 0, latent_channels_);  // the rest is the log variance
 }
 
@@ -84,9 +84,9 @@ AutoencoderDecoder::AutoencoderDecoder(const VaeConfig& config)
 }
 
 Tensor AutoencoderDecoder::decode(const Tensor& latents, std::int64_t frames,
-                                  const BetweenBlocks& between) const {
+                                  const BeforeUnit& before) const {
   Tensor x = conv_in_.forward(post_quant_conv_.forward(nn::channels_last(latents)));
-  x = decode_to_features(x, frames, mid_block_, up_blocks_, between);
+  x = decode_to_features(std::move(x), frames, mid_block_, up_blocks_, before);
   return features_to_pixels(x, conv_norm_out_, conv_out_);
 }
 
@@ -104,9 +104,9 @@ AutoencoderTemporalDecoder::AutoencoderTemporalDecoder(const VaeConfig& config)
 }
 
 Tensor AutoencoderTemporalDecoder::decode(const Tensor& latents, std::int64_t frames,
-                                          const BetweenBlocks& between) const {
+                                          const BeforeUnit& before) const {
   Tensor x = conv_in_.forward(nn::channels_last(latents));
-  x = decode_to_features(x, frames, mid_block_, up_blocks_, between);
+  x = decode_to_features(std::move(x), frames, mid_block_, up_blocks_, before);
   x = features_to_pixels(x, conv_norm_out_, conv_out_);
   return time_conv_out_.forward(x, frames);
 }

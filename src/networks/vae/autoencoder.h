@@ -15,7 +15,7 @@ namespace svd::networks {
 class Encoder : public nn::Module {
  public:
   Encoder(nn::Module& parent, std::string name, const VaeConfig& config);
-  Tensor forward(const Tensor& pixels, const BetweenBlocks& between) const;
+  Tensor forward(const Tensor& pixels, const BeforeUnit& before) const;
 
  private:
   nn::Conv2d conv_in_;
@@ -32,7 +32,7 @@ class AutoencoderEncoder : public nn::Module {
 
   /// Mode (mean) of the latent distribution, unscaled. pixels: [N, 3, H, W] in [-1, 1] ->
   /// [N, latent_channels, H / factor, W / factor].
-  Tensor encode_mode(const Tensor& pixels, const BetweenBlocks& between) const;
+  Tensor encode_mode(const Tensor& pixels, const BeforeUnit& before) const;
 
  private:
   std::int64_t latent_channels_;
@@ -46,7 +46,7 @@ class AutoencoderEncoder : public nn::Module {
 class VideoDecoder : public nn::Module {
  public:
   virtual Tensor decode(const Tensor& latents, std::int64_t frames,
-                        const BetweenBlocks& between) const = 0;
+                        const BeforeUnit& before) const = 0;
 };
 
 /// diffusers: models/autoencoders/vae.py Decoder with post_quant_conv; every frame by itself.
@@ -55,7 +55,7 @@ class AutoencoderDecoder : public VideoDecoder {
  public:
   explicit AutoencoderDecoder(const VaeConfig& config);
   Tensor decode(const Tensor& latents, std::int64_t frames,
-                const BetweenBlocks& between) const override;
+                const BeforeUnit& before) const override;
 
  private:
   nn::Module decoder_;
@@ -73,7 +73,7 @@ class AutoencoderTemporalDecoder : public VideoDecoder {
  public:
   explicit AutoencoderTemporalDecoder(const VaeConfig& config);
   Tensor decode(const Tensor& latents, std::int64_t frames,
-                const BetweenBlocks& between) const override;
+                const BeforeUnit& before) const override;
 
  private:
   nn::Module decoder_;

@@ -13,6 +13,7 @@ VaeAttention::VaeAttention(nn::Module& parent, std::string name, int channels)
       to_k_(*this, "to_k", channels, channels),
       to_v_(*this, "to_v", channels, channels),
       to_out_(*this, "to_out") {
+  set_unit();
   to_out_.emplace(channels, channels);
 }
 
@@ -39,12 +40,14 @@ DownEncoderBlock2D::DownEncoderBlock2D(nn::Module& parent, std::string name, int
   if (downsample) downsamplers_.emplace(out, nn::Downsample2D::Padding::right_bottom);
 }
 
-Tensor DownEncoderBlock2D::forward(Tensor x, const BetweenBlocks& between) const {
+Tensor DownEncoderBlock2D::forward(Tensor x, const BeforeUnit& before) const {
   for (std::size_t i = 0; i < resnets_.size(); ++i) {
-    between();
-    x = resnets_[i].forward(x, 1);
+    before(resnets_[i]);
+    x = resnets_[i].forward(std::move(x), 1);
   }
-  return downsamplers_.size() > 0 ? downsamplers_[0].forward(x) : x;
+  if (downsamplers_.size() == 0) return x;
+  before(downsamplers_[0]);
+  return downsamplers_[0].forward(x);
 }
 
 }  // namespace svd::networks

@@ -8,10 +8,8 @@
 /// eps 1e-6, those of the temporal branch 1e-5.
 namespace svd::networks {
 
+using nn::BeforeUnit;
 using nn::Tensor;
-
-/// Called between blocks; may throw to stop the computation.
-using BetweenBlocks = std::function<void()>;
 
 /// diffusers: models/attention_processor.py Attention with one head, group norm and residual.
 /// Keys: group_norm, to_q, to_k, to_v, to_out.0.
@@ -39,8 +37,8 @@ class VaeResnet : public nn::ResnetBlock2D {
  public:
   VaeResnet(nn::Module& parent, std::string name, int in, int out)
       : ResnetBlock2D(parent, std::move(name), in, out, 0, 1e-6) {}
-  Tensor forward(const Tensor& picture, std::int64_t, PendingUpsample pending = nullptr) const {
-    return ResnetBlock2D::forward_upsampled(picture, pending);
+  Tensor forward(Tensor&& picture, std::int64_t, PendingUpsample pending = nullptr) const {
+    return ResnetBlock2D::forward_upsampled(std::move(picture), pending);
   }
 };
 
@@ -49,9 +47,8 @@ class VaeTemporalResnet : public nn::SpatioTemporalResBlock {
   VaeTemporalResnet(nn::Module& parent, std::string name, int in, int out)
       : SpatioTemporalResBlock(parent, std::move(name), in, out, 0, 1e-6, 1e-5,
                                nn::Blend::alpha_temporal) {}
-  Tensor forward(const Tensor& picture, std::int64_t frames,
-                 PendingUpsample pending = nullptr) const {
-    return SpatioTemporalResBlock::forward(picture, frames, pending);
+  Tensor forward(Tensor&& picture, std::int64_t frames, PendingUpsample pending = nullptr) const {
+    return SpatioTemporalResBlock::forward(std::move(picture), frames, pending);
   }
 };
 
@@ -68,14 +65,15 @@ class VaeMidBlock : public nn::Module {
     for (int i = 0; i < layers; ++i) resnets_.emplace(channels, channels);
   }
 
-  Tensor forward(Tensor x, std::int64_t frames, const BetweenBlocks& between) const {
-    x = resnets_[0].forward(x, frames);
+  Tensor forward(Tensor x, std::int64_t frames, const BeforeUnit& before) const {
+    before(resnets_[0]);
+    x = resnets_[0].forward(std::move(x), frames);
     // As published: as many (attention, resnet) pairs as there are of both.
     for (std::size_t i = 0; i < attentions_.size() && i + 1 < resnets_.size(); ++i) {
-      between();
+      before(attentions_[i]);
       x = attentions_[i].forward(x);
-      between();
-      x = resnets_[i + 1].forward(x, frames);
+      before(resnets_[i + 1]);
+      x = resnets_[i + 1].forward(std::move(x), frames);
     }
     return x;
   }
@@ -99,10 +97,10 @@ class VaeUpBlock : public nn::Module {
 
   /// `pending`: the upsampler of the block before. This block's own is left to the next.
   Tensor forward(Tensor x, std::int64_t frames, PendingUpsample pending,
-                 const BetweenBlocks& between) const {
+                 const BeforeUnit& before) const {
     for (std::size_t i = 0; i < resnets_.size(); ++i) {
-      between();
-      x = resnets_[i].forward(x, frames, i == 0 ? pending : nullptr);
+      before(resnets_[i]);
+      x = resnets_[i].forward(std::move(x), frames, i == 0 ? pending : nullptr);
     }
     return x;
   }
@@ -118,7 +116,7 @@ class DownEncoderBlock2D : public nn::Module {
  public:
   DownEncoderBlock2D(nn::Module& parent, std::string name, int in, int out, int layers,
                      bool downsample);
-  Tensor forward(Tensor x, const BetweenBlocks& between) const;
+  Tensor forward(Tensor x, const BeforeUnit& before) const;
 
  private:
   nn::ModuleList<VaeResnet> resnets_;

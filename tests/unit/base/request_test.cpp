@@ -146,6 +146,7 @@ TEST(RequestJson, HoldsEveryValueUnderItsFlagsName) {
   request.profile = Profile::diffusers;
   request.device = "cuda:1";
   request.save_latents = "out.safetensors";
+  request.memory_bytes = 8589934592;
   const auto json = nlohmann::json::parse(to_json(request));
   const nlohmann::json expected = {{"frames", 25},
                                    {"fps", 23.976},
@@ -163,6 +164,7 @@ TEST(RequestJson, HoldsEveryValueUnderItsFlagsName) {
                                    {"vae_dtype", "float32"},
                                    {"device", "cuda:1"},
                                    {"threads", 1},
+                                   {"memory_bytes", 8589934592},
                                    {"decode_chunk", 14},
                                    {"profile", "diffusers"},
                                    {"save_latents", "out.safetensors"},

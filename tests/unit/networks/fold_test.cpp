@@ -24,6 +24,8 @@
 namespace svd::networks {
 namespace {
 
+const nn::BeforeUnit kNothing = [](const nn::Module&) {};
+
 UNetConfig unet_config() {
   UNetConfig config = test::small_unet();
   config.layers_per_block = {1, 2};
@@ -53,7 +55,7 @@ class Folding : public testing::Test {
           fan_in *= double(parameter.shape[i]);
       }
       *parameter.tensor = random(parameter.shape) / std::sqrt(fan_in);
-      if (parameter.unread) parameter.tensor->reset();
+      if (parameter.use == nn::Use::never) parameter.tensor->reset();
     }
   }
 
@@ -70,8 +72,8 @@ class Folding : public testing::Test {
     const Tensor sample = random({in.clips, in.frames, 8, in.height, in.width});
     const Tensor ids = at::tensor({6.0, 127.0, 0.02}, at::kDouble).unsqueeze(0);
     const ClipContext context =
-        unet.prepare(embeds, ids, in.frames, at::tensor({0.7, 0.1}, at::kDouble));
-    return unet.forward(sample, 1, context, [] {});
+        unet.prepare(embeds, ids, in.frames, at::tensor({0.7, 0.1}, at::kDouble), kNothing);
+    return unet.forward(sample, 1, context, kNothing);
   }
   Tensor run_unet(bool fold) { return run_unet(fold, {}); }
 
@@ -82,7 +84,7 @@ class Folding : public testing::Test {
     fill(*decoder);
     if (fold) decoder->fold();
     generator_ = at::detail::createCPUGenerator(6);
-    return decoder->decode(random({5, config.latent_channels, 4, 6}), 5, [] {});
+    return decoder->decode(random({5, config.latent_channels, 4, 6}), 5, kNothing);
   }
 
   static double distance(const Tensor& a, const Tensor& b) {
@@ -149,7 +151,7 @@ std::pair<int, Tensor> decode_counted(const VideoDecoder& decoder, const Tensor&
                         std::string_view::npos;
         return nullptr;
       }));
-  const Tensor pixels = decoder.decode(latents, latents.size(0), [] {});
+  const Tensor pixels = decoder.decode(latents, latents.size(0), kNothing);
   at::removeCallback(handle);
   return {convolutions, pixels};
 }

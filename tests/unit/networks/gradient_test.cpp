@@ -16,6 +16,8 @@
 namespace svd::networks {
 namespace {
 
+const nn::BeforeUnit kNothing = [](const nn::Module&) {};
+
 class Gradient : public testing::Test {
  protected:
   Gradient() {
@@ -37,8 +39,8 @@ class Gradient : public testing::Test {
   Tensor random(at::IntArrayRef shape) { return at::randn(shape, generator_, at::kDouble); }
 
   Tensor loss() {
-    const ClipContext context = unet_.prepare(embeds_, ids_, 3, steps_);
-    return (unet_.forward(sample_, 0, context, [] {}) * weight_).sum();
+    const ClipContext context = unet_.prepare(embeds_, ids_, 3, steps_, kNothing);
+    return (unet_.forward(sample_, 0, context, kNothing) * weight_).sum();
   }
 
   at::Generator generator_ = at::detail::createCPUGenerator(5);

@@ -17,8 +17,7 @@ namespace {
 class RecordingDecoder : public networks::VideoDecoder {
  public:
   Tensor decode(const Tensor& latents, std::int64_t frames,
-                const networks::BetweenBlocks& between) const override {
-    between();
+                const nn::BeforeUnit&) const override {
     chunks.push_back(frames);
     EXPECT_EQ(latents.size(0), frames);
     return latents.narrow(1, 0, 1).expand({-1, 3, -1, -1});
@@ -57,7 +56,7 @@ TEST(DecodeToSink, splits_into_the_requested_chunks_in_order) {
   std::vector<int> progress;
   decode_to_sink(
       decoder, latents, {.scaling_factor = 1.0, .chunk = 3}, sink,
-      [&](int done) { progress.push_back(done); }, [] {});
+      [&](int done) { progress.push_back(done); }, [](const nn::Module&) {});
   EXPECT_EQ(decoder.chunks, (std::vector<std::int64_t>{3, 3, 1}));
   EXPECT_EQ(progress, (std::vector<int>{1, 2, 3, 4, 5, 6, 7}));
   ASSERT_EQ(sink.frames.size(), 7u);
@@ -70,7 +69,7 @@ TEST(DecodeToSink, divides_by_the_scaling_factor) {
   RecordingDecoder decoder;
   RecordingSink sink;
   decode_to_sink(
-      decoder, latents, {.scaling_factor = 0.2, .chunk = 1}, sink, [](int) {}, [] {});
+      decoder, latents, {.scaling_factor = 0.2, .chunk = 1}, sink, [](int) {}, [](const nn::Module&) {});
   EXPECT_EQ(sink.frames[0][0], 191);  // (0.1 / 0.2 + 1) / 2 * 255 = 191.25
 }
 
@@ -79,7 +78,7 @@ TEST(DecodeToSink, refuses_to_write_what_is_no_number) {
   RecordingDecoder decoder;
   RecordingSink sink;
   EXPECT_THROW(decode_to_sink(
-                   decoder, latents, {.chunk = 1}, sink, [](int) {}, [] {}),
+                   decoder, latents, {.chunk = 1}, sink, [](int) {}, [](const nn::Module&) {}),
                Error);
   EXPECT_TRUE(sink.frames.empty());
 }

@@ -56,8 +56,8 @@ class Golden : public testing::Test {
   c10::InferenceMode no_gradients_;
   weights::Checkpoint checkpoint_ = weights::Checkpoint::open(golden("model"));
 
-  void load(nn::Module& network, weights::Part part) const {
-    load_weights(network, checkpoint_, part, at::kFloat, at::kCPU, kNothing);
+  WeightSource source(weights::Part part, at::ScalarType dtype = at::kFloat) const {
+    return {checkpoint_, part, dtype, at::kCPU};
   }
 };
 
@@ -66,15 +66,57 @@ TEST_F(Golden, unet_with_two_clips_and_two_steps) {
   for (const auto& [profile, suffix] : kCases) {
     networks::UNetSpatioTemporalConditionModel unet(checkpoint_.config().unet,
                                                     profile_values(profile).unet_eps);
-    load(unet, weights::Part::unet);
-    const networks::ClipContext context =
-        unet.prepare(data["embeds"], data["added_time_ids"], 5, data["c_noise"]);
     const Tensor expected = data[std::string("output") + suffix];
-    for (int step = 0; step < 2; ++step) {
-      const Tensor actual = unet.forward(data["sample"], step, context, kNothing);
-      EXPECT_LT(difference(actual, expected[step]), kTolerance) << suffix << " step " << step;
+    for (const bool streamed : {false, true}) {
+      NetworkWeights weights(unet, source(weights::Part::unet), streamed, kNothing);
+      const networks::ClipContext context =
+          unet.prepare(data["embeds"], data["added_time_ids"], 5, data["c_noise"],
+                       weights.for_prepare());
+      weights.load();
+      for (int step = 0; step < 2; ++step) {
+        const Tensor actual = unet.forward(data["sample"], step, context, weights.for_forward());
+        EXPECT_LT(difference(actual, expected[step]), kTolerance)
+            << suffix << " step " << step << (streamed ? ", streamed" : "");
+      }
     }
   }
+}
+
+std::int64_t loaded_bytes(nn::Module& network) {
+  std::int64_t bytes = 0;
+  for (const nn::Parameter& parameter : network.parameters()) {
+    if (parameter.tensor->defined()) bytes += std::int64_t(parameter.tensor->nbytes());
+  }
+  return bytes;
+}
+
+// Small layers' weights (norms, biases) keep their published names when folded, so they tell.
+TEST_F(Golden, streamed_weights_are_there_one_unit_at_a_time) {
+  const Data data("unet.safetensors");
+  networks::UNetSpatioTemporalConditionModel unet(checkpoint_.config().unet, {});
+  std::int64_t all = 0;
+  {
+    NetworkWeights weights(unet, source(weights::Part::unet), false, kNothing);
+    weights.load();
+    all = loaded_bytes(unet);
+  }
+  EXPECT_EQ(loaded_bytes(unet), 0);
+  NetworkWeights weights(unet, source(weights::Part::unet), true, kNothing);
+  const networks::ClipContext context = unet.prepare(
+      data["embeds"], data["added_time_ids"], 5, data["c_noise"], weights.for_prepare());
+  weights.load();
+  std::int64_t most = 0, visits = 0;
+  const nn::BeforeUnit load = weights.for_forward();
+  unet.forward(data["sample"], 0, context, [&](const nn::Module& unit) {
+    load(unit);
+    most = std::max(most, loaded_bytes(unet));
+    ++visits;
+  });
+  EXPECT_GT(visits, 10);
+  EXPECT_GT(most, 0);
+  EXPECT_LT(most, all / 3);
+  weights.drop();
+  EXPECT_EQ(loaded_bytes(unet), 0);
 }
 
 // Each profile's epsilons are closer to the implementation it is named after than to the other.
@@ -84,10 +126,11 @@ TEST_F(Golden, profiles_differ_by_their_epsilons) {
     const std::string other = profile == Profile::diffusers ? "_reference" : "_diffusers";
     networks::UNetSpatioTemporalConditionModel unet(checkpoint_.config().unet,
                                                     profile_values(profile).unet_eps);
-    load(unet, weights::Part::unet);
-    const networks::ClipContext context =
-        unet.prepare(data["embeds"], data["added_time_ids"], 5, data["c_noise"]);
-    const Tensor actual = unet.forward(data["sample"], 0, context, kNothing);
+    NetworkWeights weights(unet, source(weights::Part::unet), false, kNothing);
+    const networks::ClipContext context = unet.prepare(
+        data["embeds"], data["added_time_ids"], 5, data["c_noise"], weights.for_prepare());
+    weights.load();
+    const Tensor actual = unet.forward(data["sample"], 0, context, weights.for_forward());
     const auto error = [&](const std::string& suffix) {
       return (actual - data["output" + suffix][0]).square().mean().item<double>();
     };
@@ -98,8 +141,9 @@ TEST_F(Golden, profiles_differ_by_their_epsilons) {
 TEST_F(Golden, vae_encoder) {
   const Data data("vae.safetensors");
   networks::AutoencoderEncoder encoder(checkpoint_.config().vae);
-  load(encoder, weights::Part::vae);
-  const Tensor actual = encoder.encode_mode(data["pixels"], kNothing);
+  NetworkWeights weights(encoder, source(weights::Part::vae), false, kNothing);
+  weights.load();
+  const Tensor actual = encoder.encode_mode(data["pixels"], weights.for_forward());
   for (const auto& [profile, suffix] : kCases)
     EXPECT_LT(difference(actual, data[std::string("encoded") + suffix]), kTolerance) << suffix;
 }
@@ -107,10 +151,11 @@ TEST_F(Golden, vae_encoder) {
 TEST_F(Golden, temporal_decoder_sees_the_whole_chunk) {
   const Data data("vae.safetensors");
   const auto decoder = networks::make_decoder(checkpoint_.config().vae);
-  load(*decoder, weights::Part::vae);
+  NetworkWeights weights(*decoder, source(weights::Part::vae), false, kNothing);
+  weights.load();
   for (int frames : {3, 5}) {
     const Tensor latents = data["latents"].narrow(0, 0, frames);
-    const Tensor actual = decoder->decode(latents, frames, kNothing);
+    const Tensor actual = decoder->decode(latents, frames, weights.for_forward());
     for (const auto& [profile, suffix] : kCases) {
       const std::string name = "decoded_" + std::to_string(frames) + suffix;
       EXPECT_LT(difference(actual, data[name]), kTolerance) << name;
@@ -124,8 +169,11 @@ TEST_F(Golden, frame_wise_decoder_of_the_image_decoder_files) {
       weights::Checkpoint::open(golden("model_single/svd_tiny_image_decoder.safetensors"));
   ASSERT_FALSE(checkpoint.config().vae.temporal_decoder);
   const auto decoder = networks::make_decoder(checkpoint.config().vae);
-  load_weights(*decoder, checkpoint, weights::Part::vae, at::kFloat, at::kCPU, kNothing);
-  const Tensor actual = decoder->decode(data["latents"].narrow(0, 0, 2), 2, kNothing);
+  NetworkWeights weights(*decoder, {checkpoint, weights::Part::vae, at::kFloat, at::kCPU}, false,
+                         kNothing);
+  weights.load();
+  const Tensor actual =
+      decoder->decode(data["latents"].narrow(0, 0, 2), 2, weights.for_forward());
   for (const auto& [profile, suffix] : kCases) {
     const std::string name = std::string("frame_wise_decoded_2") + suffix;
     EXPECT_LT(difference(actual, data[name]), kTolerance) << name;
@@ -149,11 +197,13 @@ TEST_F(Golden, low_precision_stays_close) {
   for (const auto dtype : {at::kBFloat16, at::kHalf}) {
     networks::UNetSpatioTemporalConditionModel unet(checkpoint_.config().unet,
                                                     profile_values(Profile::reference).unet_eps);
-    load_weights(unet, checkpoint_, weights::Part::unet, dtype, at::kCPU, kNothing);
+    NetworkWeights weights(unet, source(weights::Part::unet, dtype), false, kNothing);
     const networks::ClipContext context =
-        unet.prepare(data["embeds"].to(dtype), data["added_time_ids"], 5, data["c_noise"]);
-    const Tensor actual =
-        unet.forward(data["sample"].to(dtype), 0, context, kNothing).to(at::kFloat);
+        unet.prepare(data["embeds"].to(dtype), data["added_time_ids"], 5, data["c_noise"],
+                     weights.for_prepare());
+    weights.load();
+    const Tensor actual = unet.forward(data["sample"].to(dtype), 0, context, weights.for_forward())
+                              .to(at::kFloat);
     const Tensor expected = data["output_reference"][0];
     const double error =
         ((actual - expected).square().mean().sqrt() / expected.std()).item<double>();

@@ -1,0 +1,250 @@
+#include "pipeline/memory_model.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "nn/parts.h"
+#include "ops/packed.h"
+
+namespace svd::pipeline {
+namespace {
+
+/// The fullest moment of a computation.
+class Peak {
+ public:
+  void hold(std::int64_t bytes) { held_ += bytes; }
+  void drop(std::int64_t bytes) { held_ -= bytes; }
+  /// For a moment, beside what is held.
+  void use(std::int64_t bytes) { most_ = std::max(most_, held_ + bytes); }
+  std::int64_t most() const { return most_; }
+
+ private:
+  std::int64_t held_ = 0;
+  std::int64_t most_ = 0;
+};
+
+std::int64_t size_of(at::ScalarType dtype) {
+  return static_cast<std::int64_t>(c10::elementSize(dtype));
+}
+
+/// Tensors [pictures, channels, h, w] of a network whose levels halve height and width.
+class Sizes {
+ public:
+  Sizes(std::int64_t pictures, std::int64_t height, std::int64_t width, at::ScalarType dtype)
+      : pictures_(pictures), height_(height), width_(width), element_(size_of(dtype)) {}
+
+  /// `level` counts halvings, negative ones are doublings.
+  std::int64_t operator()(std::int64_t channels, int level) const {
+    const auto scaled = [level](std::int64_t n) {
+      return level >= 0 ? std::max<std::int64_t>(1, n >> level) : n << -level;
+    };
+    return pictures_ * channels * scaled(height_) * scaled(width_) * element_;
+  }
+
+ private:
+  std::int64_t pictures_, height_, width_, element_;
+};
+
+// Result, normalised copy and the convolution between them, in either branch of a res block; with a
+// shortcut its two products. Inputs are held by the caller.
+std::int64_t res_block(std::int64_t in, std::int64_t out, bool has_shortcut) {
+  const std::int64_t first = in + out;
+  const std::int64_t second = (has_shortcut ? 4 : 2) * out;
+  return std::max({first, second, 3 * out});
+}
+
+// Beside the block's input: tokens, the temporal block's own, a normalised copy, query, key and
+// value, and what attention makes of them; or the hidden layer of a feed-forward in one piece.
+std::int64_t transformer(std::int64_t tokens, bool chunked) { return (chunked ? 7 : 17) * tokens; }
+
+// Four phases, then their places in the result.
+std::int64_t upsampled(std::int64_t out) { return 2 * out + out / 8; }
+
+// Tensors of one part that exist at once.
+constexpr std::int64_t kTensorsOfAPart = 6;
+
+/// The VAE's blocks, in parts or not.
+class VaePeak : public Peak {
+ public:
+  VaePeak(bool temporal, bool in_parts) : temporal_(temporal), in_parts_(in_parts) {}
+
+  /// From what is held, `in`, to `out`, which is held afterwards. `enlarged`: `in` at the block's
+  /// own size, if it has to be brought there first.
+  void res(std::int64_t in, std::int64_t out, std::int64_t enlarged = 0) {
+    const std::int64_t widest = std::max(in, enlarged);
+    if (goes_in_parts(widest)) {
+      const bool in_place = enlarged == 0 && in == out;
+      use((in_place ? 0 : out) + parts());
+    } else if (enlarged > 0) {
+      use(std::max(upsampled(enlarged), enlarged + res_block(enlarged, out, in != out)));
+    } else {
+      use(res_block(in, out, in != out));
+    }
+    drop(in);
+    hold(out);
+    if (temporal_) use(goes_in_parts(out) ? out + parts() : 2 * out);
+  }
+
+  // The normalised copy, query, key, value and what is made of them.
+  void attention(std::int64_t x) { use(goes_in_parts(4 * x) ? x + parts() : 6 * x); }
+
+  void last(std::int64_t x, std::int64_t pixels) {
+    use(pixels + (goes_in_parts(x) ? parts() : x));
+    drop(x);
+    use(4 * pixels);  // as float32, clamped, in levels
+  }
+
+ private:
+  bool goes_in_parts(std::int64_t bytes) const {
+    return in_parts_ && bytes > nn::PartLimits{}.whole_bytes;
+  }
+  static std::int64_t parts() { return kTensorsOfAPart * nn::PartLimits{}.part_bytes; }
+
+  bool temporal_;
+  bool in_parts_;
+};
+
+}  // namespace
+
+WeightBytes weight_bytes(nn::Module& network, at::ScalarType dtype) {
+  constexpr std::int64_t kStoredElement = 4;  // float32, the widest that is published
+  WeightBytes bytes;
+  for (const nn::Unit& unit : network.units()) {
+    std::int64_t of_unit = 0;
+    for (const nn::Parameter& parameter : unit.module->parameters()) {
+      std::int64_t elements = 1;
+      for (const std::int64_t size : parameter.shape) elements *= size;
+      if (parameter.use != nn::Use::never)
+        bytes.loading =
+            std::max(bytes.loading, elements * (kStoredElement + 2 * size_of(dtype)));
+      if (parameter.use == nn::Use::forward) of_unit += elements * size_of(dtype);
+    }
+    bytes.all += of_unit;
+    if (unit.module->is_declared_unit())
+      bytes.largest_unit = std::max(bytes.largest_unit, of_unit);
+    else
+      bytes.kept += of_unit;
+  }
+  return bytes;
+}
+
+std::int64_t unet_activations(const UNetConfig& config, const LatentShape& shape,
+                              at::ScalarType dtype, const c10::Device& device) {
+  const Sizes size(shape.clips * shape.frames, shape.height, shape.width, dtype);
+  const bool chunked = ops::can_pack(device, dtype);
+  const auto& channels = config.block_out_channels;
+  const int levels = static_cast<int>(channels.size());
+  const auto has_attention = [](const std::string& type) { return type.starts_with("CrossAttn"); };
+
+  Peak peak;
+  std::vector<std::int64_t> skips;
+  const auto push = [&](std::int64_t bytes) {
+    skips.push_back(bytes);
+    peak.hold(bytes);
+  };
+  peak.hold(4 * size(config.in_channels, 0));  // the sample, in float32 and as it is put together
+  push(size(channels[0], 0));
+  for (int level = 0; level < levels; ++level) {
+    const std::int64_t out = size(channels[level], level);
+    std::int64_t in = size(channels[std::max(0, level - 1)], level);
+    for (int i = 0; i < config.layers_per_block[level]; ++i, in = out) {
+      peak.use(res_block(in, out, in != out));
+      if (has_attention(config.down_block_types[level]))
+        peak.use(out + transformer(out, chunked));
+      push(out);
+    }
+    if (level + 1 < levels) push(size(channels[level], level + 1));
+  }
+  const std::int64_t bottom = size(channels.back(), levels - 1);
+  peak.use(bottom + transformer(bottom, chunked));
+
+  std::int64_t x = bottom;
+  peak.hold(x);
+  for (int i = 0; i < levels; ++i) {
+    const int level = levels - 1 - i;
+    const std::int64_t out = size(channels[level], level);
+    for (int layer = 0; layer < config.layers_per_block[level] + 1; ++layer) {
+      const std::int64_t skip = skips.back();
+      skips.pop_back();
+      peak.use(res_block(x + skip, out, true));  // the skip is still held
+      peak.drop(x + skip);
+      peak.hold(out);
+      x = out;
+      if (has_attention(config.up_block_types[i])) peak.use(transformer(out, chunked));
+    }
+    if (level > 0) {
+      const std::int64_t enlarged = size(channels[level], level - 1);
+      peak.use(upsampled(enlarged));
+      peak.drop(x);
+      peak.hold(enlarged);
+      x = enlarged;
+    }
+  }
+  peak.use(x);  // normalised
+  return peak.most();
+}
+
+std::int64_t image_encoder_activations(const ClipVisionConfig& config, at::ScalarType dtype) {
+  const std::int64_t side = config.image_size / config.patch_size;
+  const std::int64_t tokens = 1 + side * side;
+  // Input, its normalised copy, and query, key, value and result, or the hidden layer twice.
+  const std::int64_t widths = std::max<std::int64_t>(6 * config.hidden_size,
+                                                     2 * config.hidden_size +
+                                                         2 * config.intermediate_size);
+  const std::int64_t pixels = config.num_channels * config.image_size * config.image_size;
+  return tokens * widths * size_of(dtype) + pixels * (size_of(at::kFloat) + size_of(dtype));
+}
+
+std::int64_t vae_encoder_activations(const VaeConfig& config, std::int64_t height,
+                                     std::int64_t width, at::ScalarType dtype) {
+  const auto& channels = config.block_out_channels;
+  const int levels = static_cast<int>(channels.size());
+  const Sizes size(1, height << (levels - 1), width << (levels - 1), dtype);
+  const Sizes size_32(1, height << (levels - 1), width << (levels - 1), at::kFloat);
+
+  VaePeak peak(false, false);
+  peak.hold(2 * size_32(config.in_channels, 0) + size(config.in_channels, 0));
+  std::int64_t x = size(channels[0], 0);
+  peak.hold(x);
+  for (int level = 0; level < levels; ++level) {
+    for (int i = 0; i < config.layers_per_block; ++i) {
+      const std::int64_t out = size(channels[level], level);
+      peak.res(x, out);
+      x = out;
+    }
+    if (level + 1 == levels) break;
+    const std::int64_t halved = size(channels[level], level + 1);
+    peak.use(x + halved);  // padded first
+    peak.drop(x);
+    peak.hold(halved);
+    x = halved;
+  }
+  peak.attention(x);
+  return peak.most();
+}
+
+std::int64_t vae_decoder_activations(const VaeConfig& config, const LatentShape& shape,
+                                     at::ScalarType dtype, bool in_parts) {
+  const Sizes size(shape.clips * shape.frames, shape.height, shape.width, dtype);
+  const Sizes size_32(shape.clips * shape.frames, shape.height, shape.width, at::kFloat);
+  const auto& channels = config.block_out_channels;
+  const int levels = static_cast<int>(channels.size());
+
+  VaePeak peak(config.temporal_decoder, in_parts);
+  std::int64_t x = size(channels.back(), 0);
+  peak.hold(x);
+  peak.res(x, x);
+  peak.attention(x);
+  for (int i = 0; i < levels; ++i) {
+    const std::int64_t enlarged = i == 0 ? 0 : 4 * x;
+    for (int layer = 0; layer < config.layers_per_block + 1; ++layer) {
+      const std::int64_t out = size(channels[levels - 1 - i], -i);
+      peak.res(x, out, layer == 0 ? enlarged : 0);
+      x = out;
+    }
+  }
+  peak.last(x, size_32(config.out_channels, 1 - levels));
+  return peak.most();
+}
+
+}  // namespace svd::pipeline

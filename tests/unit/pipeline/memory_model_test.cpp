@@ -1,0 +1,146 @@
+// What the memory model expects, beside what a forward pass really allocates.
+
+#include "pipeline/memory_model.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/randn.h>
+#include <ATen/ops/tensor.h>
+#include <c10/core/Allocator.h>
+#include <c10/core/InferenceMode.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <memory>
+
+#include "networks/clip/clip_vision_model.h"
+#include "networks/unet/unet_spatio_temporal_condition.h"
+#include "networks/vae/autoencoder.h"
+#include "unit/networks/small_unet.h"
+
+namespace svd::pipeline {
+namespace {
+
+using at::Tensor;
+
+const nn::BeforeUnit kNothing = [](const nn::Module&) {};
+
+/// Follows what tensors allocate on the CPU.
+class Recorder : public c10::MemoryReportingInfoBase {
+ public:
+  void reportMemoryUsage(void*, std::int64_t bytes, std::size_t, std::size_t,
+                         c10::Device) override {
+    now_ += bytes;
+    most_ = std::max(most_, now_);
+  }
+  bool memoryProfilingEnabled() const override { return true; }
+  std::int64_t most() const { return most_; }
+
+ private:
+  std::int64_t now_ = 0;
+  std::int64_t most_ = 0;
+};
+
+std::int64_t peak_of(const std::function<void()>& body) {
+  const auto recorder = std::make_shared<Recorder>();
+  const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, recorder);
+  body();
+  return recorder->most();
+}
+
+void fill(nn::Module& network, at::ScalarType dtype) {
+  for (const nn::Parameter& parameter : network.parameters())
+    *parameter.tensor = (at::randn(parameter.shape) * 0.02).to(dtype);
+}
+
+class MemoryModel : public testing::TestWithParam<at::ScalarType> {
+ protected:
+  // The model may be generous, but not by much, and never too small.
+  static void expect_close(std::int64_t expected, std::int64_t actual) {
+    EXPECT_GE(double(expected), 1.0 * double(actual));
+    EXPECT_LE(double(expected), 1.35 * double(actual));
+  }
+  c10::InferenceMode no_gradients_;
+};
+
+UNetConfig four_levels() {
+  UNetConfig config;
+  config.block_out_channels = {32, 64, 128, 128};
+  config.cross_attention_dim = {32, 32, 32, 32};
+  config.num_attention_heads = {1, 2, 4, 4};
+  config.addition_time_embed_dim = 16;
+  config.projection_class_embeddings_input_dim = 48;
+  return config;
+}
+
+TEST_P(MemoryModel, KnowsTheUNet) {
+  const at::ScalarType dtype = GetParam();
+  for (const auto& [height, width] : {std::pair{32, 48}, std::pair{64, 40}}) {
+    const UNetConfig config = four_levels();
+    networks::UNetSpatioTemporalConditionModel unet(config, {});
+    fill(unet, dtype);
+    const Tensor embeds = at::randn({2, 1, 32}).to(dtype);
+    const auto context = unet.prepare(embeds, at::tensor({6.0, 127.0, 0.02}).unsqueeze(0), 5,
+                                      at::tensor({0.5}), kNothing);
+    unet.fold();
+    const Tensor sample = at::randn({2, 5, 8, height, width}).to(dtype);
+    const std::int64_t actual = peak_of([&] { unet.forward(sample, 0, context, kNothing); });
+    SCOPED_TRACE(testing::Message() << height << "x" << width);
+    expect_close(unet_activations(config, {2, 5, height, width}, dtype, at::kCPU), actual);
+  }
+}
+
+TEST_P(MemoryModel, KnowsTheDecoder) {
+  const at::ScalarType dtype = GetParam();
+  VaeConfig config;
+  config.block_out_channels = {32, 64, 128, 128};
+  for (const bool temporal : {true, false}) {
+    config.temporal_decoder = temporal;
+    const auto decoder = networks::make_decoder(config);
+    fill(*decoder, dtype);
+    decoder->fold();
+    // Small enough for one piece, and large enough for parts.
+    for (const std::int64_t height : {16, 40}) {
+      const Tensor latents = at::randn({5, 4, height, 48}).to(dtype);
+      const std::int64_t actual = peak_of([&] { decoder->decode(latents, 5, kNothing); });
+      SCOPED_TRACE(testing::Message() << (temporal ? "temporal, " : "frame-wise, ") << height);
+      expect_close(vae_decoder_activations(config, {1, 5, height, 48}, dtype, true), actual);
+    }
+  }
+}
+
+TEST_P(MemoryModel, KnowsTheEncoders) {
+  const at::ScalarType dtype = GetParam();
+  VaeConfig config;
+  config.block_out_channels = {32, 64, 128, 128};
+  networks::AutoencoderEncoder encoder(config);
+  fill(encoder, dtype);
+  encoder.fold();
+  const Tensor pixels = at::randn({1, 3, 256, 384}).to(dtype);
+  expect_close(vae_encoder_activations(config, 32, 48, dtype),
+               peak_of([&] { encoder.encode_mode(pixels, kNothing); }));
+}
+
+INSTANTIATE_TEST_SUITE_P(Dtypes, MemoryModel, testing::Values(at::kFloat, at::kBFloat16),
+                         [](const auto& dtype) { return std::string(c10::toString(dtype.param)); });
+
+TEST(WeightBytes, CountsWhatForwardReads) {
+  networks::UNetSpatioTemporalConditionModel unet(test::small_unet(), {});
+  std::int64_t forward = 0, all = 0;
+  for (const nn::Parameter& parameter : unet.parameters()) {
+    std::int64_t elements = 1;
+    for (const std::int64_t size : parameter.shape) elements *= size;
+    all += elements;
+    if (parameter.use == nn::Use::forward) forward += elements;
+  }
+  const WeightBytes bytes = weight_bytes(unet, at::kBFloat16);
+  EXPECT_EQ(bytes.all, 2 * forward);
+  EXPECT_LT(forward, all);
+  EXPECT_GT(bytes.largest_unit, 0);
+  EXPECT_LT(bytes.kept + bytes.largest_unit, bytes.all / 2);
+}
+
+}  // namespace
+}  // namespace svd::pipeline
