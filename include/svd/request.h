@@ -36,11 +36,11 @@ struct RequestOptions {
   std::optional<int> height;
   std::optional<Fit> fit;
   std::optional<Dtype> dtype;
-  std::optional<Dtype> vae_dtype;     ///< default float32
-  std::optional<std::string> device;  ///< "auto", "cpu", "cuda" or "cuda:N"
-  std::optional<int> threads;         ///< CPU threads, 1 .. 1024; default: all cores
+  std::optional<Dtype> vae_dtype;            ///< default float32
+  std::optional<std::string> device;         ///< "auto", "cpu", "cuda" or "cuda:N"
+  std::optional<int> threads;                ///< CPU threads, 1 .. 1024; default: all cores
   std::optional<std::int64_t> memory_bytes;  ///< at most so much memory, from 64 MiB; same pixels
-  std::optional<int> decode_chunk;    ///< frames the temporal decoder sees at once; changes pixels
+  std::optional<int> decode_chunk;  ///< frames the temporal decoder sees at once; changes pixels
   std::optional<Profile> profile;
   std::optional<std::string> save_latents;  ///< file to write the sampled latents to (safetensors)
   std::optional<std::string> init_latents;  ///< file with unit-variance noise to start from

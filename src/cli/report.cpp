@@ -38,10 +38,12 @@ nlohmann::ordered_json to_json(const MemoryPlan& plan) {
           {"process_bytes", plan.process_bytes},
           {"cache_bytes", plan.cache_bytes},
           {"stages", std::move(stages)},
-          {"stream_image_encoder", plan.stream_image_encoder},
           {"stream_unet", plan.stream_unet},
+          {"unet_kept_bytes", plan.unet_kept_bytes},
           {"sequential_guidance", plan.sequential_guidance},
-          {"decode_in_parts", plan.decode_in_parts}};
+          {"stream_decoder", plan.stream_decoder},
+          {"decode_part_bytes", plan.decode_part_bytes},
+          {"recompute_decoder", plan.recompute_decoder}};
 }
 
 }  // namespace
@@ -78,10 +80,9 @@ std::vector<std::string> plan_lines(const Report& report) {
                               to_string(request.dtype), request.threads));
   if (report.memory) {
     const std::string choices = describe_choices(*report.memory);
-    lines.push_back(fmt::format("memory   about {} of {}{}{}",
-                                format_bytes(report.memory->peak_bytes()),
-                                format_bytes(report.memory->limit_bytes),
-                                choices.empty() ? "" : ": ", choices));
+    lines.push_back(fmt::format(
+        "memory   about {} of {}{}{}", format_bytes(report.memory->peak_bytes()),
+        format_bytes(report.memory->limit_bytes), choices.empty() ? "" : ": ", choices));
   }
   std::string stages = "stages  ";
   for (const Stage stage : kStages) stages += std::string(" ") + to_string(stage);

@@ -21,7 +21,7 @@ struct Report {
   int image_height = 0;
   std::optional<std::string> model;
   std::optional<std::string> model_path;
-  std::optional<Request> request;  ///< once resolved
+  std::optional<Request> request;    ///< once resolved
   std::optional<MemoryPlan> memory;  ///< once planned
   bool dry_run = false;
   std::vector<std::string> warnings;

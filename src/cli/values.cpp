@@ -65,16 +65,15 @@ std::int64_t parse_bytes(const std::string& flag, const std::string& text) {
   const std::size_t digits = text.find_first_not_of("0123456789.");
   const std::string number = text.substr(0, digits);
   std::string unit = digits == std::string::npos ? "" : text.substr(digits);
-  for (char& letter : unit) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  constexpr std::pair<const char*, int> kUnits[] = {{"", 0},     {"b", 0},  {"k", 10},  {"kb", 10},
-                                                    {"kib", 10}, {"m", 20}, {"mb", 20}, {"mib", 20},
-                                                    {"g", 30},   {"gb", 30}, {"gib", 30}, {"t", 40},
-                                                    {"tb", 40},  {"tib", 40}};
+  for (char& letter : unit)
+    letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  constexpr std::pair<const char*, int> kUnits[] = {
+      {"", 0},     {"b", 0},  {"k", 10},  {"kb", 10},  {"kib", 10}, {"m", 20},  {"mb", 20},
+      {"mib", 20}, {"g", 30}, {"gb", 30}, {"gib", 30}, {"t", 40},   {"tb", 40}, {"tib", 40}};
   const auto known = std::find_if(std::begin(kUnits), std::end(kUnits),
                                   [&](const auto& candidate) { return unit == candidate.first; });
   if (number.empty() || known == std::end(kUnits)) refuse(flag, text, kExpected);
-  const double bytes =
-      std::ldexp(parse_number<double>(flag, number, kExpected), known->second);
+  const double bytes = std::ldexp(parse_number<double>(flag, number, kExpected), known->second);
   if (!(bytes < std::ldexp(1.0, 62)))
     throw Error(ErrorKind::usage, fmt::format("{} {} is out of range", flag, text));
   return static_cast<std::int64_t>(bytes);

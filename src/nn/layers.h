@@ -118,6 +118,7 @@ class GroupNorm : public Module {
   GroupNorm(Module& parent, std::string name, std::int64_t channels, double eps);
   Tensor forward(const Tensor& picture) const { return apply(picture, {}, false); }
   Tensor forward_silu(const Tensor& picture) const { return apply(picture, {}, true); }
+  double eps() const { return eps_; }
 
   /// forward_silu(cat({picture, skip}, 1)) without the concatenation; `skip` may be undefined.
   Tensor forward_silu(const Tensor& picture, const Tensor& skip) const {

@@ -65,7 +65,11 @@ class Module {
   /// The tree cut into units: what was declared as one, and where nothing was, the layers one by
   /// one. Every parameter belongs to one unit.
   std::vector<Unit> units();
-  bool is_declared_unit() const { return is_unit_; }
+  /// Whether the module is a declared unit that may be dropped when another is used.
+  bool is_streamable() const { return is_unit_ && !is_kept_; }
+
+  /// Declares that the module is used together with others, so that it has to stay.
+  void set_kept() { is_kept_ = true; }
 
   /// Declares when inference reads the parameters of this module.
   void set_use(Use use) { use_ = use; }
@@ -100,6 +104,7 @@ class Module {
   std::vector<Tensor*> folded_;
   Use use_ = Use::forward;
   bool is_unit_ = false;
+  bool is_kept_ = false;
 };
 
 /// A numbered list of modules of one type, like torch's ModuleList: children "0", "1", ...

@@ -13,14 +13,14 @@ PartLimits& part_limits() {
   return limits;
 }
 
-bool goes_in_parts(const Tensor& x, std::int64_t bytes) {
-  return bytes > part_limits().whole_bytes && x.device().is_cpu() && !at::GradMode::is_enabled();
+bool goes_in_parts(std::int64_t bytes) {
+  return bytes > part_limits().whole_bytes() && !at::GradMode::is_enabled();
 }
 
 Tensor by_pictures(const Tensor& x, std::int64_t bytes,
                    const std::function<Tensor(const Tensor&)>& compute, Tensor out) {
   const std::int64_t pictures = x.size(0);
-  if (pictures == 1 || !goes_in_parts(x, bytes)) return compute(x);
+  if (pictures == 1 || !goes_in_parts(bytes)) return compute(x);
   for_parts(pictures, bytes / pictures, [&](std::int64_t first, std::int64_t count) {
     const Tensor part = compute(x.narrow(0, first, count));
     if (!out.defined()) {

@@ -15,19 +15,22 @@ namespace svd::nn {
 
 using at::Tensor;
 
-/// Sizes that decide here and in nn/chunks.h; tests lower them.
+/// Sizes that decide here and in nn/chunks.h, for the whole process. Memory plans and tests lower
+/// them.
 struct PartLimits {
-  std::int64_t whole_bytes = std::int64_t{128} << 20;  ///< up to here in one piece
-  std::int64_t part_bytes = std::int64_t{48} << 20;    ///< about the size of a part
+  std::int64_t part_bytes = std::int64_t{48} << 20;                ///< about the size of a part
+  std::int64_t whole_bytes() const { return part_bytes / 3 * 8; }  ///< up to here in one piece
   /// Tokens of a chunk: the four times wider hidden layer of a feed-forward stays in a cache of a
   /// few megabytes, and products still run at full rate.
   std::int64_t chunk_tokens = 2048;
+  /// What lies between the two norms of a temporal block is computed twice instead of being kept;
+  /// its statistics are then put together from those of the parts, which rounds differently.
+  bool recompute = false;
 };
 PartLimits& part_limits();
 
-/// Whether a computation with tensors of this size is done in parts: large ones on the CPU, without
-/// gradients.
-bool goes_in_parts(const Tensor& x, std::int64_t bytes);
+/// Whether a computation with tensors of this size is done in parts: large ones, without gradients.
+bool goes_in_parts(std::int64_t bytes);
 
 /// compute(part) for groups of pictures, the results put together; for a computation that treats
 /// every picture [C, h, w] of x [N, C, h, w] by itself. `bytes`: size of the largest tensor in

@@ -7,6 +7,8 @@
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
 
 #include <array>
 #include <vector>
@@ -28,6 +30,31 @@ Tensor convolve_and_add_time(const Convolution& conv, const Tensor& x, const Ten
   return conv.forward(x, frames...) +
          time.repeat_interleave(repeats, 0).unsqueeze(-1).unsqueeze(-1);
 }
+
+/// Statistics of a group norm from those of parts of its input (Chan, Golub and LeVeque 1983).
+class StatisticsOfParts {
+ public:
+  /// statistics: [N, groups, 2], mean and 1 / sqrt(variance + eps); count: size of the part.
+  void add(const Tensor& statistics, std::int64_t count) {
+    parts_.push_back(statistics.to(at::kDouble));
+    counts_.push_back(static_cast<double>(count));
+  }
+
+  Tensor total(double eps) const {
+    const Tensor parts = at::stack(parts_, -1);  // [N, groups, 2, parts]
+    const Tensor weights = at::tensor(counts_, at::kDouble);
+    const Tensor shares = weights / weights.sum();
+    const Tensor means = parts.select(2, 0);
+    const Tensor mean = (means * shares).sum(-1, true);
+    const Tensor variances = parts.select(2, 1).pow(-2) - eps + (means - mean).square();
+    const Tensor variance = (variances * shares).sum(-1, true);
+    return at::cat({mean, (variance + eps).rsqrt()}, -1).to(at::kFloat);
+  }
+
+ private:
+  std::vector<Tensor> parts_;
+  std::vector<double> counts_;
+};
 
 }  // namespace
 
@@ -139,11 +166,13 @@ void TemporalResnetBlock::fold_with(const AlphaBlender& mixer, AlphaBlender::Sha
   conv2_.fold();
 }
 
-Tensor TemporalResnetBlock::forward(const Tensor& picture, std::int64_t frames, const Tensor& time,
+Tensor TemporalResnetBlock::forward(Tensor&& picture, std::int64_t frames, const Tensor& time,
                                     const Tensor& share) const {
-  if (share_is_folded_ && !time.defined() &&
-      goes_in_parts(picture, static_cast<std::int64_t>(picture.nbytes())))
-    return forward_in_parts(picture, frames);
+  if (share_is_folded_ && !time.defined() && picture.device().is_cpu() &&
+      goes_in_parts(static_cast<std::int64_t>(picture.nbytes()))) {
+    forward_in_parts(picture, frames);
+    return picture;
+  }
   Tensor x = convolve_and_add_time(conv1_, norm1_.forward_clip_silu(picture, frames), time,
                                    savings_.time_in_bias, frames);
   x = norm2_.forward_clip_silu(x, frames);
@@ -151,27 +180,37 @@ Tensor TemporalResnetBlock::forward(const Tensor& picture, std::int64_t frames, 
   return at::addcmul(picture, conv2_.forward(x, frames), share);
 }
 
-Tensor TemporalResnetBlock::forward_in_parts(const Tensor& picture, std::int64_t frames) const {
-  const Tensor columns = picture_to_columns(picture, frames);  // [B, C, F, h*w]
-  const Tensor hidden = at::empty_like(columns);
+void TemporalResnetBlock::forward_in_parts(Tensor& picture, std::int64_t frames) const {
+  const Tensor columns = picture_to_columns(picture, frames);  // [B, C, F, h*w], the same memory
   const std::int64_t positions = columns.size(3);
   const auto position_bytes = static_cast<std::int64_t>(columns.nbytes()) / positions;
-  const auto part_of = [](const Tensor& x, std::int64_t first, std::int64_t count) {
-    return x.narrow(3, first, count);
+  const Tensor first_norm = norm1_.statistics(columns);
+  const auto compute_hidden = [&](std::int64_t first, std::int64_t count) {
+    const Tensor part = columns.narrow(3, first, count);
+    return conv1_.forward_columns(norm1_.normalize_silu(part, first_norm), {});
   };
 
-  const Tensor first_norm = norm1_.statistics(columns);
+  Tensor hidden, second_norm;
+  if (part_limits().recompute) {
+    StatisticsOfParts statistics;
+    for_parts(positions, position_bytes, [&](std::int64_t first, std::int64_t count) {
+      statistics.add(norm2_.statistics(compute_hidden(first, count)), count);
+    });
+    second_norm = statistics.total(norm2_.eps());
+  } else {
+    hidden = at::empty_like(columns);
+    for_parts(positions, position_bytes, [&](std::int64_t first, std::int64_t count) {
+      hidden.narrow(3, first, count).copy_(compute_hidden(first, count));
+    });
+    second_norm = norm2_.statistics(hidden);
+  }
   for_parts(positions, position_bytes, [&](std::int64_t first, std::int64_t count) {
-    const Tensor x = norm1_.normalize_silu(part_of(columns, first, count), first_norm);
-    part_of(hidden, first, count).copy_(conv1_.forward_columns(x, {}));
+    const Tensor part = columns.narrow(3, first, count);
+    const Tensor x = norm2_.normalize_silu(
+        hidden.defined() ? hidden.narrow(3, first, count) : compute_hidden(first, count),
+        second_norm);
+    part.copy_(conv2_.forward_columns(x, channels_last(part)));
   });
-  const Tensor second_norm = norm2_.statistics(hidden);
-  for_parts(positions, position_bytes, [&](std::int64_t first, std::int64_t count) {
-    const Tensor x = norm2_.normalize_silu(part_of(hidden, first, count), second_norm);
-    const Tensor skip = channels_last(part_of(columns, first, count));
-    part_of(hidden, first, count).copy_(conv2_.forward_columns(x, skip));  // read before
-  });
-  return to_picture(hidden, frames, picture.size(2), picture.size(3));
 }
 
 SpatioTemporalResBlock::SpatioTemporalResBlock(Module& parent, std::string name, std::int64_t in,
@@ -198,26 +237,26 @@ void SpatioTemporalResBlock::fold() {
 }
 
 // Both branches share the spatial result x: a*x + (1-a)*(x+f) = x + (1-a)*f.
-Tensor SpatioTemporalResBlock::blend(const Tensor& spatial, std::int64_t frames,
+Tensor SpatioTemporalResBlock::blend(Tensor&& spatial, std::int64_t frames,
                                      const Tensor& time) const {
   const Tensor alpha = time_mixer_.alpha();
-  return temporal_res_block_.forward(spatial, frames, time,
+  return temporal_res_block_.forward(std::move(spatial), frames, time,
                                      blend_ == Blend::alpha_spatial ? 1 - alpha : alpha);
 }
 
 Tensor SpatioTemporalResBlock::forward(Tensor&& picture, std::int64_t frames,
                                        const Upsample2D* before) const {
-  const Tensor spatial = spatial_res_block_.forward_upsampled(std::move(picture), before);
+  Tensor spatial = spatial_res_block_.forward_upsampled(std::move(picture), before);
   picture.reset();
-  return blend(spatial, frames, {});
+  return blend(std::move(spatial), frames, {});
 }
 
 Tensor SpatioTemporalResBlock::forward(ResBlockInput&& input, std::int64_t frames,
                                        const ResBlockConstants& constants,
                                        std::int64_t step) const {
-  const Tensor spatial = spatial_res_block_.forward(input, constants.spatial[step]);
+  Tensor spatial = spatial_res_block_.forward(input, constants.spatial[step]);
   input = {};
-  return blend(spatial, frames, constants.temporal[step]);
+  return blend(std::move(spatial), frames, constants.temporal[step]);
 }
 
 Downsample2D::Downsample2D(Module& parent, std::string name, std::int64_t channels, Padding padding)

@@ -83,13 +83,14 @@ class TemporalResnetBlock : public Module {
   Tensor project_time(const Tensor& time) const { return time_emb_proj_->forward(time); }
 
   /// picture + share * residual(picture), where `share` (a tensor [1]) is left out once
-  /// `fold_with` has put it into the weights. picture: [B*F, C, h, w]; time: [B, C] or undefined.
-  Tensor forward(const Tensor& picture, std::int64_t frames, const Tensor& time,
+  /// `fold_with` has put it into the weights. picture: [B*F, C, h, w], overwritten where it is
+  /// large; time: [B, C] or undefined.
+  Tensor forward(Tensor&& picture, std::int64_t frames, const Tensor& time,
                  const Tensor& share) const;
   void fold_with(const AlphaBlender& mixer, AlphaBlender::Share share);
 
  private:
-  Tensor forward_in_parts(const Tensor& picture, std::int64_t frames) const;
+  void forward_in_parts(Tensor& picture, std::int64_t frames) const;
 
   GroupNorm norm1_;
   TemporalConv conv1_;
@@ -117,12 +118,12 @@ class SpatioTemporalResBlock : public Module {
   /// Without time embedding, as in the VAE; the picture is enlarged first if `before` is not null.
   /// Inputs are given up: large ones are overwritten, all are gone before the temporal branch runs.
   Tensor forward(Tensor&& picture, std::int64_t frames, const Upsample2D* before = nullptr) const;
-  Tensor forward(ResBlockInput&& input, std::int64_t frames,
-                 const ResBlockConstants& constants, std::int64_t step) const;
+  Tensor forward(ResBlockInput&& input, std::int64_t frames, const ResBlockConstants& constants,
+                 std::int64_t step) const;
   void fold() override;
 
  private:
-  Tensor blend(const Tensor& spatial, std::int64_t frames, const Tensor& time) const;
+  Tensor blend(Tensor&& spatial, std::int64_t frames, const Tensor& time) const;
 
   ResnetBlock2D spatial_res_block_;
   TemporalResnetBlock temporal_res_block_;

@@ -4,6 +4,10 @@
 
 #include <algorithm>
 
+#include "nn/parts.h"
+#include "pipeline/device.h"
+#include "pipeline/errors.h"
+#include "pipeline/memory_plan.h"
 #include "svd/error.h"
 
 namespace svd::pipeline {
@@ -14,6 +18,25 @@ Tensor quantise(const Tensor& pixels, bool round) {
   return levels.to(at::kByte).permute({0, 2, 3, 1}).contiguous().cpu();
 }
 
+namespace {
+
+// [n, 4, h, w] -> [n, 3, H, W]. Where memory runs out the chunk is computed again in smaller parts.
+Tensor decode_chunk(const networks::VideoDecoder& decoder, const Tensor& latents,
+                    const c10::Device& device, const nn::BeforeUnit& before) {
+  for (;;) {
+    try {
+      return decoder.decode(latents, latents.size(0), before);
+    } catch (const std::exception& error) {
+      const auto smaller = smaller_parts(nn::part_limits());
+      if (!is_out_of_memory(error) || !smaller) throw;
+      nn::part_limits() = *smaller;
+    }
+    empty_cache(device);
+  }
+}
+
+}  // namespace
+
 void decode_to_sink(const networks::VideoDecoder& decoder, const Tensor& latents,
                     const DecodeOptions& options, FrameSink& sink,
                     const std::function<void(int)>& on_frame, const nn::BeforeUnit& before) {
@@ -23,7 +46,7 @@ void decode_to_sink(const networks::VideoDecoder& decoder, const Tensor& latents
     const std::int64_t count = std::min(options.chunk, frames - begin);
     const Tensor chunk =
         latents.narrow(0, begin, count).to(options.device) / options.scaling_factor;
-    const Tensor pixels = decoder.decode(chunk.to(options.dtype), count, before);
+    const Tensor pixels = decode_chunk(decoder, chunk.to(options.dtype), options.device, before);
     // A broken number would end as a black frame.
     if (!pixels.isfinite().all().item<bool>())
       throw Error(ErrorKind::internal, "the decoded frames hold values that are no numbers",

@@ -5,6 +5,7 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <string_view>
 
 #include "svd/error.h"
 
@@ -18,21 +19,23 @@ namespace {
             "--dtype bfloat16"));
 }
 
-// The CPU allocator reports through a plain c10::Error.
-bool is_cpu_allocation_failure(const std::string& message) {
-  return message.find("DefaultCPUAllocator") != std::string::npos;
-}
-
 }  // namespace
+
+bool is_out_of_memory(const std::exception& error) {
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return true;
+  if (dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr) return true;
+  // The CPU allocator reports through a plain c10::Error.
+  const auto* const plain = dynamic_cast<const c10::Error*>(&error);
+  return plain != nullptr &&
+         std::string_view(plain->what_without_backtrace()).find("DefaultCPUAllocator") !=
+             std::string_view::npos;
+}
 
 void translate_torch_errors(const std::function<void()>& body) {
   try {
     body();
-  } catch (const c10::OutOfMemoryError& e) {
-    out_of_memory(e.what_without_backtrace());
   } catch (const c10::Error& e) {
-    if (is_cpu_allocation_failure(e.what_without_backtrace()))
-      out_of_memory(e.what_without_backtrace());
+    if (is_out_of_memory(e)) out_of_memory(e.what_without_backtrace());
     std::throw_with_nested(Error(ErrorKind::internal, e.what_without_backtrace()));
   } catch (const std::bad_alloc&) {
     out_of_memory("the system refused an allocation");

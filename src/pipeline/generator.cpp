@@ -142,7 +142,7 @@ Conditioning Run::condition(const InputImages& images, const Tensor& augmentatio
           .to(at::kFloat)
           .unsqueeze(0);
   networks::ClipVisionModelWithProjection clip(config_.clip);
-  NetworkWeights weights(clip, source(Part::image_encoder, dtype_), plan_.stream_image_encoder,
+  NetworkWeights weights(clip, source(Part::image_encoder, dtype_), NetworkWeights::kStreamAll,
                          between_);
   stage(Stage::load_conditioning, 0, [&] { weights.load(); });
   stage(Stage::condition, 0, [&] {
@@ -161,7 +161,7 @@ Conditioning Run::condition(const InputImages& images, const Tensor& augmentatio
 
 Tensor Run::encode(const Image& image, const Tensor& augmentation) {
   networks::AutoencoderEncoder vae(config_.vae);
-  NetworkWeights weights(vae, source(Part::vae, vae_dtype_), false, between_);
+  NetworkWeights weights(vae, source(Part::vae, vae_dtype_), NetworkWeights::kStreamAll, between_);
   weights.load();
   const Tensor noised = pipeline::to_pixels(image) + request_.noise_aug_strength * augmentation;
   return vae.encode_mode(noised.to(device_, vae_dtype_), weights.for_forward()).to(at::kFloat);
@@ -172,8 +172,8 @@ Tensor Run::sample(const Conditioning& conditioning, const Tensor& noise) {
   pipeline::DenoiserOptions options{
       .sigmas = sampling::karras_sigmas(request_.steps, scheduler.sigma_min, scheduler.sigma_max,
                                         scheduler.rho),
-      .guidance = sampling::linear_guidance(request_.min_guidance, request_.max_guidance,
-                                            request_.frames),
+      .guidance =
+          sampling::linear_guidance(request_.min_guidance, request_.max_guidance, request_.frames),
       .sequential = plan_.sequential_guidance,
       .dtype = dtype_,
       .device = device_};
@@ -181,7 +181,9 @@ Tensor Run::sample(const Conditioning& conditioning, const Tensor& noise) {
     std::fill(options.guidance.begin(), options.guidance.end(), 1.0f);
 
   networks::UNetSpatioTemporalConditionModel unet(config_.unet, profile_.unet_eps);
-  NetworkWeights weights(unet, source(Part::unet, dtype_), plan_.stream_unet, between_);
+  NetworkWeights weights(unet, source(Part::unet, dtype_),
+                         plan_.stream_unet ? plan_.unet_kept_bytes : NetworkWeights::kKeepAll,
+                         between_);
   networks::ClipContext context;
   stage(Stage::load_unet, 0, [&] {
     context = pipeline::prepare_clip(unet, conditioning, options, weights.for_prepare());
@@ -207,7 +209,9 @@ Tensor Run::sample(const Conditioning& conditioning, const Tensor& noise) {
 
 void Run::decode(const Tensor& latents, FrameSink& sink) {
   const std::unique_ptr<networks::VideoDecoder> decoder = networks::make_decoder(config_.vae);
-  NetworkWeights weights(*decoder, source(Part::vae, vae_dtype_), false, between_);
+  NetworkWeights weights(
+      *decoder, source(Part::vae, vae_dtype_),
+      plan_.stream_decoder ? NetworkWeights::kStreamAll : NetworkWeights::kKeepAll, between_);
   stage(Stage::load_decoder, 0, [&] { weights.load(); });
   const pipeline::DecodeOptions options{.scaling_factor = config_.vae.scaling_factor,
                                         .chunk = request_.decode_chunk,
@@ -283,6 +287,7 @@ Result Generator::run(const Request& request, const InputImages& images, FrameSi
     check_images(images, request);
     const c10::InferenceMode no_gradients;
     pipeline::install_cpu_cache(result.memory.cache_bytes);
+    nn::part_limits() = pipeline::part_limits(result.memory);
     at::set_num_threads(request.threads);
     const ModelConfig& config = state_->checkpoint.config();
     pipeline::Noise noise =

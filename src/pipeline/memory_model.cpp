@@ -60,21 +60,19 @@ std::int64_t transformer(std::int64_t tokens, bool chunked) { return (chunked ? 
 // Four phases, then their places in the result.
 std::int64_t upsampled(std::int64_t out) { return 2 * out + out / 8; }
 
-// Tensors of one part that exist at once.
-constexpr std::int64_t kTensorsOfAPart = 6;
-
-/// The VAE's blocks, in parts or not.
+/// The VAE's blocks.
 class VaePeak : public Peak {
  public:
-  VaePeak(bool temporal, bool in_parts) : temporal_(temporal), in_parts_(in_parts) {}
+  VaePeak(bool temporal, std::int64_t pictures, const nn::PartLimits& limits)
+      : temporal_(temporal), pictures_(pictures), limits_(limits) {}
 
   /// From what is held, `in`, to `out`, which is held afterwards. `enlarged`: `in` at the block's
   /// own size, if it has to be brought there first.
   void res(std::int64_t in, std::int64_t out, std::int64_t enlarged = 0) {
     const std::int64_t widest = std::max(in, enlarged);
-    if (goes_in_parts(widest)) {
+    if (pictures_ > 1 && goes_in_parts(widest)) {
       const bool in_place = enlarged == 0 && in == out;
-      use((in_place ? 0 : out) + parts());
+      use((in_place ? 0 : out) + 3 * of_pictures(widest) + of_pictures(widest) / 4);
     } else if (enlarged > 0) {
       use(std::max(upsampled(enlarged), enlarged + res_block(enlarged, out, in != out)));
     } else {
@@ -82,26 +80,35 @@ class VaePeak : public Peak {
     }
     drop(in);
     hold(out);
-    if (temporal_) use(goes_in_parts(out) ? out + parts() : 2 * out);
+    if (!temporal_) return;
+    if (!goes_in_parts(out))
+      use(2 * out);
+    else
+      use((limits_.recompute ? 0 : out) + 4 * limits_.part_bytes);
   }
 
   // The normalised copy, query, key, value and what is made of them.
-  void attention(std::int64_t x) { use(goes_in_parts(4 * x) ? x + parts() : 6 * x); }
+  void attention(std::int64_t x) {
+    use(pictures_ > 1 && goes_in_parts(4 * x) ? x + 2 * of_pictures(4 * x) : 6 * x);
+  }
 
   void last(std::int64_t x, std::int64_t pixels) {
-    use(pixels + (goes_in_parts(x) ? parts() : x));
+    use(pixels + (pictures_ > 1 && goes_in_parts(x) ? 2 * of_pictures(x) : x));
     drop(x);
     use(4 * pixels);  // as float32, clamped, in levels
   }
 
  private:
-  bool goes_in_parts(std::int64_t bytes) const {
-    return in_parts_ && bytes > nn::PartLimits{}.whole_bytes;
+  bool goes_in_parts(std::int64_t bytes) const { return bytes > limits_.whole_bytes(); }
+
+  // A tensor of one part, which has one picture at least.
+  std::int64_t of_pictures(std::int64_t widest) const {
+    return std::max(limits_.part_bytes, widest / pictures_);
   }
-  static std::int64_t parts() { return kTensorsOfAPart * nn::PartLimits{}.part_bytes; }
 
   bool temporal_;
-  bool in_parts_;
+  std::int64_t pictures_;
+  nn::PartLimits limits_;
 };
 
 }  // namespace
@@ -115,12 +122,11 @@ WeightBytes weight_bytes(nn::Module& network, at::ScalarType dtype) {
       std::int64_t elements = 1;
       for (const std::int64_t size : parameter.shape) elements *= size;
       if (parameter.use != nn::Use::never)
-        bytes.loading =
-            std::max(bytes.loading, elements * (kStoredElement + 2 * size_of(dtype)));
+        bytes.loading = std::max(bytes.loading, elements * (kStoredElement + 2 * size_of(dtype)));
       if (parameter.use == nn::Use::forward) of_unit += elements * size_of(dtype);
     }
     bytes.all += of_unit;
-    if (unit.module->is_declared_unit())
+    if (unit.module->is_streamable())
       bytes.largest_unit = std::max(bytes.largest_unit, of_unit);
     else
       bytes.kept += of_unit;
@@ -149,8 +155,7 @@ std::int64_t unet_activations(const UNetConfig& config, const LatentShape& shape
     std::int64_t in = size(channels[std::max(0, level - 1)], level);
     for (int i = 0; i < config.layers_per_block[level]; ++i, in = out) {
       peak.use(res_block(in, out, in != out));
-      if (has_attention(config.down_block_types[level]))
-        peak.use(out + transformer(out, chunked));
+      if (has_attention(config.down_block_types[level])) peak.use(out + transformer(out, chunked));
       push(out);
     }
     if (level + 1 < levels) push(size(channels[level], level + 1));
@@ -188,9 +193,8 @@ std::int64_t image_encoder_activations(const ClipVisionConfig& config, at::Scala
   const std::int64_t side = config.image_size / config.patch_size;
   const std::int64_t tokens = 1 + side * side;
   // Input, its normalised copy, and query, key, value and result, or the hidden layer twice.
-  const std::int64_t widths = std::max<std::int64_t>(6 * config.hidden_size,
-                                                     2 * config.hidden_size +
-                                                         2 * config.intermediate_size);
+  const std::int64_t widths = std::max<std::int64_t>(
+      6 * config.hidden_size, 2 * config.hidden_size + 2 * config.intermediate_size);
   const std::int64_t pixels = config.num_channels * config.image_size * config.image_size;
   return tokens * widths * size_of(dtype) + pixels * (size_of(at::kFloat) + size_of(dtype));
 }
@@ -202,7 +206,7 @@ std::int64_t vae_encoder_activations(const VaeConfig& config, std::int64_t heigh
   const Sizes size(1, height << (levels - 1), width << (levels - 1), dtype);
   const Sizes size_32(1, height << (levels - 1), width << (levels - 1), at::kFloat);
 
-  VaePeak peak(false, false);
+  VaePeak peak(false, 1, {});
   peak.hold(2 * size_32(config.in_channels, 0) + size(config.in_channels, 0));
   std::int64_t x = size(channels[0], 0);
   peak.hold(x);
@@ -224,13 +228,13 @@ std::int64_t vae_encoder_activations(const VaeConfig& config, std::int64_t heigh
 }
 
 std::int64_t vae_decoder_activations(const VaeConfig& config, const LatentShape& shape,
-                                     at::ScalarType dtype, bool in_parts) {
+                                     at::ScalarType dtype, const nn::PartLimits& limits) {
   const Sizes size(shape.clips * shape.frames, shape.height, shape.width, dtype);
   const Sizes size_32(shape.clips * shape.frames, shape.height, shape.width, at::kFloat);
   const auto& channels = config.block_out_channels;
   const int levels = static_cast<int>(channels.size());
 
-  VaePeak peak(config.temporal_decoder, in_parts);
+  VaePeak peak(config.temporal_decoder, shape.clips * shape.frames, limits);
   std::int64_t x = size(channels.back(), 0);
   peak.hold(x);
   peak.res(x, x);

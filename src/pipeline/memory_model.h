@@ -6,6 +6,7 @@
 
 #include "base/model_config.h"
 #include "nn/module.h"
+#include "nn/parts.h"
 
 /// What networks need, computed from their configurations without loading anything. Activations are
 /// the tensors that exist at once at the fullest moment of a forward pass, as the code in nn/ and
@@ -33,8 +34,8 @@ std::int64_t image_encoder_activations(const ClipVisionConfig& config, at::Scala
 std::int64_t vae_encoder_activations(const VaeConfig& config, std::int64_t height,
                                      std::int64_t width, at::ScalarType dtype);
 
-/// `shape.frames` are decoded at once. `in_parts`: large tensors part by part (nn/parts.h).
+/// `shape.frames` are decoded at once, in parts as `limits` say.
 std::int64_t vae_decoder_activations(const VaeConfig& config, const LatentShape& shape,
-                                     at::ScalarType dtype, bool in_parts);
+                                     at::ScalarType dtype, const nn::PartLimits& limits);
 
 }  // namespace svd::pipeline

@@ -30,9 +30,9 @@ std::int64_t MemoryPlan::peak_bytes() const {
 
 std::string describe_choices(const MemoryPlan& plan) {
   std::vector<std::string> words;
-  if (plan.stream_image_encoder) words.emplace_back("image encoder streamed");
   if (plan.stream_unet) words.emplace_back("UNet streamed");
   if (plan.sequential_guidance) words.emplace_back("guidance sequential");
+  if (plan.recompute_decoder) words.emplace_back("decoder recomputes");
   return fmt::format("{}", fmt::join(words, ", "));
 }
 
@@ -40,25 +40,31 @@ namespace pipeline {
 namespace {
 
 /// Code and tables of libraries that are touched only when they are used, stacks of threads.
-constexpr std::int64_t kLibraries = std::int64_t{160} << 20;
+constexpr std::int64_t kLibraries = std::int64_t{136} << 20;
 /// Frames that a video encoder looks ahead.
 constexpr std::int64_t kEncoderFrames = 60;
+/// A part that holds everything.
+constexpr std::int64_t kInOnePiece = std::int64_t{1} << 60;
 
 /// Weights and fixed sizes of one request.
 struct Needs {
   WeightBytes image_encoder, unet, vae_encoder, vae_decoder;
   std::int64_t image_encoder_activations, vae_encoder_activations, decoder_activations;
-  std::int64_t frames_bytes;  ///< of a decoded chunk, in levels
+  std::int64_t frames_bytes;         ///< of a decoded chunk, in levels
   std::int64_t unet_activations[2];  ///< batched, sequential guidance
   bool guided;
 };
 
-Needs needs_of(const Request& request, const ModelConfig& config, bool in_parts) {
+LatentShape latent_shape(const Request& request, const ModelConfig& config) {
+  const int factor = config.vae.factor();
+  return {1, request.frames, request.height / factor, request.width / factor};
+}
+
+Needs needs_of(const Request& request, const ModelConfig& config) {
   const at::ScalarType dtype = scalar_type(request.dtype);
   const at::ScalarType vae_dtype = scalar_type(request.vae_dtype);
   const c10::Device device(request.device);
-  const int factor = config.vae.factor();
-  LatentShape shape{2, request.frames, request.height / factor, request.width / factor};
+  LatentShape shape = latent_shape(request, config);
 
   networks::ClipVisionModelWithProjection clip(config.clip);
   networks::UNetSpatioTemporalConditionModel unet(config.unet, {});
@@ -74,70 +80,104 @@ Needs needs_of(const Request& request, const ModelConfig& config, bool in_parts)
   needs.image_encoder_activations = image_encoder_activations(config.clip, dtype);
   needs.vae_encoder_activations =
       vae_encoder_activations(config.vae, shape.height, shape.width, vae_dtype);
+  needs.unet_activations[1] = unet_activations(config.unet, shape, dtype, device);
   shape.clips = needs.guided ? 2 : 1;
   needs.unet_activations[0] = unet_activations(config.unet, shape, dtype, device);
-  shape.clips = 1;
-  needs.unet_activations[1] = unet_activations(config.unet, shape, dtype, device);
-  shape.frames = std::min(request.decode_chunk, request.frames);
-  needs.decoder_activations = vae_decoder_activations(config.vae, shape, vae_dtype, in_parts);
-  needs.frames_bytes = shape.frames * request.height * request.width * std::int64_t{3};
   return needs;
 }
 
-StageMemory conditioning(const Needs& needs, bool streamed) {
-  const WeightBytes& clip = needs.image_encoder;
-  StageMemory of_clip{Stage::condition, streamed ? clip.kept + clip.largest_unit : clip.all,
-                      needs.image_encoder_activations + clip.loading};
-  const StageMemory of_vae{Stage::condition, needs.vae_encoder.all,
-                           std::max(needs.vae_encoder_activations, needs.vae_encoder.loading)};
-  if (!streamed)
-    of_clip.activation_bytes = std::max(needs.image_encoder_activations, clip.loading);
-  return of_clip.bytes() > of_vae.bytes() ? of_clip : of_vae;
+std::int64_t streamed(const WeightBytes& bytes) { return bytes.kept + bytes.largest_unit; }
+
+StageMemory conditioning(const Needs& needs) {
+  const StageMemory clip{Stage::condition, streamed(needs.image_encoder),
+                         needs.image_encoder_activations + needs.image_encoder.loading};
+  const StageMemory vae{Stage::condition, streamed(needs.vae_encoder),
+                        needs.vae_encoder_activations + needs.vae_encoder.loading};
+  return clip.bytes() > vae.bytes() ? clip : vae;
 }
 
-StageMemory sampling(const Needs& needs, bool streamed, bool sequential) {
+struct SamplingWay {
+  bool streamed, sequential;
+};
+
+StageMemory sampling(const Needs& needs, const SamplingWay& way) {
   const WeightBytes& unet = needs.unet;
-  const std::int64_t activations = needs.unet_activations[sequential ? 1 : 0];
+  const std::int64_t activations = needs.unet_activations[way.sequential ? 1 : 0];
   // A streamed unit is loaded beside the tensors that wait for it.
-  if (streamed)
-    return {Stage::sample, unet.kept + unet.largest_unit, activations + unet.loading};
+  if (way.streamed) return {Stage::sample, streamed(unet), activations + unet.loading};
   return {Stage::sample, unet.all, std::max(activations, unet.loading)};
 }
 
-StageMemory decoding(const Needs& needs) {
-  return {Stage::decode, needs.vae_decoder.all,
-          std::max(needs.decoder_activations, needs.vae_decoder.loading) + needs.frames_bytes};
+struct DecodingWay {
+  nn::PartLimits parts;
+  bool streamed;
+};
+
+StageMemory decoding(const Needs& needs, const Request& request, const ModelConfig& config,
+                     const DecodingWay& way) {
+  LatentShape shape = latent_shape(request, config);
+  shape.frames = std::min<std::int64_t>(request.decode_chunk, request.frames);
+  const std::int64_t activations =
+      vae_decoder_activations(config.vae, shape, scalar_type(request.vae_dtype), way.parts);
+  const std::int64_t levels = shape.frames * request.height * request.width * std::int64_t{3};
+  const WeightBytes& vae = needs.vae_decoder;
+  if (way.streamed) return {Stage::decode, streamed(vae), activations + vae.loading + levels};
+  return {Stage::decode, vae.all, std::max(activations, vae.loading) + levels};
 }
 
-/// The fastest plan, whether or not every stage of it fits: a stage that cannot has its smallest.
+/// The fastest first.
+std::vector<DecodingWay> decoding_ways(const Request& request) {
+  constexpr std::int64_t kMebi = 1 << 20;
+  const bool once = request.decode_chunk >= request.frames;
+  if (!c10::Device(request.device).is_cpu())
+    return {{{.part_bytes = kInOnePiece}, once}, {{.part_bytes = 256 * kMebi}, true}};
+  return {{{.part_bytes = 48 * kMebi}, once},
+          {{.part_bytes = 48 * kMebi}, true},
+          {{.part_bytes = 12 * kMebi}, true},
+          {{.part_bytes = 3 * kMebi}, true},
+          {{.part_bytes = 12 * kMebi, .recompute = true}, true},
+          {{.part_bytes = 3 * kMebi, .recompute = true}, true}};
+}
+
+/// The first of `ways` that fits, else the one that needs least.
+template <class Way, class Need>
+Way first_that_fits(const std::vector<Way>& ways, std::int64_t room, const Need& need) {
+  const auto found = std::find_if(ways.begin(), ways.end(),
+                                  [&](const Way& way) { return need(way).bytes() <= room; });
+  if (found != ways.end()) return *found;
+  return *std::min_element(ways.begin(), ways.end(), [&](const Way& a, const Way& b) {
+    return need(a).bytes() < need(b).bytes();
+  });
+}
+
+/// The fastest plan. A stage that fits in no way has its smallest.
 MemoryPlan closest_plan(const Request& request, const ModelConfig& config,
                         const MemoryLimits& limits) {
+  const Needs needs = needs_of(request, config);
   const std::int64_t room = limits.limit_bytes - limits.process_bytes;
-  const auto fits = [room](const StageMemory& stage) { return stage.bytes() <= room; };
+  std::vector<SamplingWay> ways = {{false, false}, {true, false}};
+  if (needs.guided) ways = {{false, false}, {false, true}, {true, false}, {true, true}};
+  const auto sample_need = [&](const SamplingWay& way) { return sampling(needs, way); };
+  const SamplingWay sample = first_that_fits(ways, room, sample_need);
+  const auto decode_need = [&](const DecodingWay& way) {
+    return decoding(needs, request, config, way);
+  };
+  const DecodingWay decode = first_that_fits(decoding_ways(request), room, decode_need);
+
   MemoryPlan plan;
   plan.limit_bytes = limits.limit_bytes;
   plan.process_bytes = limits.process_bytes;
-  // On the CPU parts are no slower.
-  plan.decode_in_parts = c10::Device(request.device).is_cpu();
-  Needs needs = needs_of(request, config, plan.decode_in_parts);
-  if (!plan.decode_in_parts && !fits(decoding(needs))) {
-    plan.decode_in_parts = true;
-    needs = needs_of(request, config, true);
+  plan.stages = {conditioning(needs), sample_need(sample), decode_need(decode)};
+  plan.stream_unet = sample.streamed;
+  if (sample.streamed) {
+    // Reuse of freed memory is worth more than blocks that need not be loaded again.
+    plan.unet_kept_bytes = std::max<std::int64_t>(0, room - plan.stages[1].bytes() - kMostCached);
+    plan.stages[1].weight_bytes += plan.unet_kept_bytes;
   }
-
-  plan.stream_image_encoder = !fits(conditioning(needs, false));
-  struct Sampling {
-    bool streamed, sequential;
-  };
-  std::vector<Sampling> ways = {{false, false}, {true, false}};
-  if (needs.guided) ways = {{false, false}, {false, true}, {true, false}, {true, true}};
-  const auto way = std::find_if(ways.begin(), ways.end() - 1, [&](const Sampling& candidate) {
-    return fits(sampling(needs, candidate.streamed, candidate.sequential));
-  });
-  plan.stream_unet = way->streamed;
-  plan.sequential_guidance = way->sequential;
-  plan.stages = {conditioning(needs, plan.stream_image_encoder),
-                 sampling(needs, plan.stream_unet, plan.sequential_guidance), decoding(needs)};
+  plan.sequential_guidance = sample.sequential;
+  plan.stream_decoder = decode.streamed;
+  plan.decode_part_bytes = decode.parts.part_bytes == kInOnePiece ? 0 : decode.parts.part_bytes;
+  plan.recompute_decoder = decode.parts.recompute;
   plan.cache_bytes = std::clamp<std::int64_t>(plan.limit_bytes - plan.peak_bytes(), 0, kMostCached);
   return plan;
 }
@@ -218,10 +258,9 @@ std::vector<Change> changes_that_fit(const Request& request, const ModelConfig& 
   std::vector<std::string> enough;
   for (const Change& change : changes_that_fit(request, config, fits))
     enough.push_back(change.option);
-  std::string hint = enough.empty()
-                         ? std::string("no smaller setting of this clip fits either")
-                         : fmt::format("any of these fits (they change pixels): {}",
-                                       fmt::join(enough, "; "));
+  std::string hint = enough.empty() ? std::string("no smaller setting of this clip fits either")
+                                    : fmt::format("any of these fits (they change pixels): {}",
+                                                  fmt::join(enough, "; "));
   if (request.memory_bytes) {
     hint += fmt::format("; --memory {}M is the least for this clip",
                         (least.peak_bytes() + (1 << 20) - 1) >> 20);
@@ -238,6 +277,22 @@ std::vector<Change> changes_that_fit(const Request& request, const ModelConfig& 
 }
 
 }  // namespace
+
+nn::PartLimits part_limits(const MemoryPlan& plan) {
+  return {.part_bytes = plan.decode_part_bytes > 0 ? plan.decode_part_bytes : kInOnePiece,
+          .recompute = plan.recompute_decoder};
+}
+
+std::optional<nn::PartLimits> smaller_parts(const nn::PartLimits& limits) {
+  constexpr std::int64_t kLeastPart = 1 << 20;
+  nn::PartLimits smaller = limits;
+  smaller.part_bytes = std::min(limits.part_bytes / 4, 4 * nn::PartLimits{}.part_bytes);
+  if (smaller.part_bytes >= kLeastPart) return smaller;
+  if (limits.recompute) return std::nullopt;
+  smaller = limits;
+  smaller.recompute = true;
+  return smaller;
+}
 
 MemoryLimits memory_limits(const Request& request) {
   const c10::Device device(request.device);

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "base/model_config.h"
+#include "nn/parts.h"
 #include "svd/memory_plan.h"
 #include "svd/request.h"
 
@@ -22,5 +24,11 @@ MemoryLimits memory_limits(const Request& request);
 /// would take and settings of the request that fit.
 MemoryPlan plan_memory(const Request& request, const ModelConfig& config,
                        const MemoryLimits& limits);
+
+/// Of the decoder.
+nn::PartLimits part_limits(const MemoryPlan& plan);
+
+/// Those of the next smaller plan, if there is one: for a decoder that ran out of memory after all.
+std::optional<nn::PartLimits> smaller_parts(const nn::PartLimits& limits);
 
 }  // namespace svd::pipeline

@@ -2,6 +2,7 @@
 
 #include <c10/core/MemoryFormat.h>
 #include <c10/util/Exception.h>
+#include <c10/util/accumulate.h>
 
 #include <utility>
 
@@ -51,16 +52,24 @@ std::vector<std::string> check_weights(const weights::Checkpoint& checkpoint) {
   return lines;
 }
 
-NetworkWeights::NetworkWeights(nn::Module& network, const WeightSource& source, bool streamed,
-                               std::function<void()> between)
-    : source_(source), streamed_(streamed), between_(std::move(between)) {
+NetworkWeights::NetworkWeights(nn::Module& network, const WeightSource& source,
+                               std::int64_t kept_bytes, std::function<void()> between)
+    : source_(source), between_(std::move(between)) {
   for (const nn::Unit& unit : network.units()) {
-    index_.emplace(unit.module, units_.size());
-    units_.push_back({unit.module, {}});
-    for (nn::Parameter& parameter : unit.module->parameters()) {
+    Loadable loadable{unit.module, unit.module->parameters(), false};
+    std::int64_t bytes = 0;
+    for (nn::Parameter& parameter : loadable.parameters) {
       parameter.name = unit.prefix + parameter.name;
-      units_.back().parameters.push_back(std::move(parameter));
+      if (parameter.use == nn::Use::forward)
+        bytes += c10::multiply_integers(parameter.shape) *
+                 static_cast<std::int64_t>(c10::elementSize(source.dtype));
     }
+    if (unit.module->is_streamable()) {
+      loadable.comes_and_goes = bytes > kept_bytes;
+      if (!loadable.comes_and_goes) kept_bytes -= bytes;
+    }
+    index_.emplace(unit.module, units_.size());
+    units_.push_back(std::move(loadable));
   }
 }
 
@@ -73,9 +82,14 @@ void NetworkWeights::drop() {
 
 void NetworkWeights::load() {
   drop_visited();
+  const Loadable* previous = nullptr;
   for (const Loadable& unit : units_) {
-    if (!comes_and_goes(unit)) read(unit, nn::Use::forward);
+    if (unit.comes_and_goes) continue;
+    prefetch(unit, nn::Use::forward);
+    if (previous != nullptr) read(*previous, nn::Use::forward);
+    previous = &unit;
   }
+  if (previous != nullptr) read(*previous, nn::Use::forward);
 }
 
 nn::BeforeUnit NetworkWeights::for_prepare() {
@@ -86,20 +100,24 @@ nn::BeforeUnit NetworkWeights::for_forward() {
   return [this](const nn::Module& unit) { visit(unit, nn::Use::forward); };
 }
 
-bool NetworkWeights::comes_and_goes(const Loadable& unit) const {
-  return streamed_ && unit.module->is_declared_unit();
-}
-
 void NetworkWeights::visit(const nn::Module& module, nn::Use use) {
   between_();
   const auto found = index_.find(&module);
   TORCH_CHECK(found != index_.end(), "a module that is no unit was visited");
-  const Loadable& unit = units_[found->second];
-  if (use == nn::Use::forward && !comes_and_goes(unit)) return;
+  Loadable& unit = units_[found->second];
+  if (use == nn::Use::forward && !unit.comes_and_goes) return;
   if (visited_ == &unit) return;
+  if (visited_ != nullptr) visited_->next = &unit;
   drop_visited();
   visited_ = &unit;
+  if (unit.next != nullptr) prefetch(*unit.next, use);
   read(unit, use);
+}
+
+void NetworkWeights::prefetch(const Loadable& unit, nn::Use use) const {
+  for (const nn::Parameter& parameter : unit.parameters) {
+    if (parameter.use == use) source_.checkpoint.prefetch(source_.part, parameter.name);
+  }
 }
 
 void NetworkWeights::drop_visited() {

@@ -2,7 +2,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -26,19 +28,23 @@ struct WeightSource {
 
 /// The weights of one network during a run, loaded unit by unit (nn::Module::units): what has to be
 /// converted is converted tensor by tensor, then the unit is folded, and the pages of the file
-/// behind it are given back to the system. Streamed weights stay in the checkpoint: a declared unit
-/// is loaded when its turn comes, and dropped when the next one's comes. In this order:
+/// behind it are given back to the system. The pages of the next unit are read ahead meanwhile.
+/// Weights may be streamed: declared units beyond `kept_bytes` are loaded when their turn comes,
+/// and dropped when the next one's comes. In this order:
 ///
 ///     unet.prepare(..., weights.for_prepare());   // what only `prepare` reads comes and goes
-///     weights.load();                             // streamed: only what is no declared unit
+///     weights.load();                             // what is kept
 ///     unet.forward(..., weights.for_forward());
 ///
 /// The same pixels either way. Drops all tensors of the network at its end. `between` is called
 /// before every tensor and every unit and may throw. Loading throws Error{model}.
 class NetworkWeights {
  public:
+  static constexpr std::int64_t kKeepAll = std::numeric_limits<std::int64_t>::max();
+  static constexpr std::int64_t kStreamAll = 0;
+
   /// `network` and the checkpoint must outlive this.
-  NetworkWeights(nn::Module& network, const WeightSource& source, bool streamed,
+  NetworkWeights(nn::Module& network, const WeightSource& source, std::int64_t kept_bytes,
                  std::function<void()> between);
   ~NetworkWeights();
   NetworkWeights(const NetworkWeights&) = delete;
@@ -53,20 +59,21 @@ class NetworkWeights {
   struct Loadable {
     nn::Module* module;
     std::vector<nn::Parameter> parameters;  ///< under their names in the network
+    bool comes_and_goes;
+    const Loadable* next = nullptr;  ///< whose turn came after this one's, once known
   };
-  bool comes_and_goes(const Loadable& unit) const;
   void visit(const nn::Module& module, nn::Use use);
   void drop_visited();
+  void prefetch(const Loadable& unit, nn::Use use) const;
   void read(const Loadable& unit, nn::Use use) const;
   void drop(const Loadable& unit) const;
   void release_pages(const nn::Parameter& parameter) const;
 
   WeightSource source_;
-  bool streamed_;
   std::function<void()> between_;
   std::vector<Loadable> units_;
   std::unordered_map<const nn::Module*, std::size_t> index_;
-  const Loadable* visited_ = nullptr;  ///< the one whose weights are there for now
+  Loadable* visited_ = nullptr;  ///< the one whose weights are there for now
 };
 
 }  // namespace svd::pipeline

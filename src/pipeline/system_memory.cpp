@@ -41,8 +41,8 @@ struct GroupFiles {
   const char* inactive_files;  ///< in memory.stat: cached files count as used, but can be dropped
   const char* active_files;
 };
-constexpr GroupFiles kVersion2 = {"/sys/fs/cgroup", "memory.max", "memory.current",
-                                  "inactive_file", "active_file"};
+constexpr GroupFiles kVersion2 = {"/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file",
+                                  "active_file"};
 constexpr GroupFiles kVersion1 = {"/sys/fs/cgroup/memory", "memory.limit_in_bytes",
                                   "memory.usage_in_bytes", "total_inactive_file",
                                   "total_active_file"};

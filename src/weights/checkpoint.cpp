@@ -117,6 +117,11 @@ struct Checkpoint::State {
     const auto found = all.find(name);
     return found == all.end() ? nullptr : &found->second;
   }
+  /// The same under the diffusers name.
+  const Stored* find(Part part, const std::string& name) const {
+    const std::optional<KeyEntry> known = entry(part, name);
+    return known ? stored(part, known->published) : nullptr;
+  }
   bool ignored(const std::string& name) const {
     return keys ? is_leftover(name) : name == kPositionIds;
   }
@@ -270,9 +275,13 @@ at::Tensor Checkpoint::read(Part part, const std::string& name, at::ScalarType d
   return converted;
 }
 
+void Checkpoint::prefetch(Part part, const std::string& name) const {
+  const Stored* stored = state_->find(part, name);
+  if (stored != nullptr) stored->file->prefetch(*stored->info);
+}
+
 void Checkpoint::release(Part part, const std::string& name) const {
-  const std::optional<KeyEntry> entry = state_->entry(part, name);
-  const Stored* stored = entry ? state_->stored(part, entry->published) : nullptr;
+  const Stored* stored = state_->find(part, name);
   if (stored != nullptr) stored->file->release(*stored->info);
 }
 

@@ -61,6 +61,9 @@ class Checkpoint {
   /// given back to the system. The tensor keeps the mapping alive. Throws Error{model}.
   at::Tensor read(Part part, const std::string& name, at::ScalarType dtype) const;
 
+  /// Asks the system to read a tensor's pages ahead.
+  void prefetch(Part part, const std::string& name) const;
+
   /// Gives the pages of a tensor back to the system after a view from `read` has been copied. Views
   /// stay valid; their pages are read again when touched.
   void release(Part part, const std::string& name) const;

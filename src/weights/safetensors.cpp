@@ -175,13 +175,17 @@ at::Tensor SafetensorsFile::tensor(const TensorInfo& info) const {
   return truth ? at::ne(view, 0) : view;
 }
 
-void SafetensorsFile::release(const TensorInfo& info) const {
+void SafetensorsFile::prefetch(const TensorInfo& info) const { advise(info, MADV_WILLNEED); }
+
+void SafetensorsFile::release(const TensorInfo& info) const { advise(info, MADV_DONTNEED); }
+
+void SafetensorsFile::advise(const TensorInfo& info, int advice) const {
   if (info.end == info.begin) return;
   // Whole pages, rounded outwards: the pages are clean, so a neighbour only reads them again.
   static const std::uint64_t kPage = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   const std::uint64_t begin = (data_offset_ + info.begin) / kPage * kPage;
   const std::uint64_t end = data_offset_ + info.end;
-  ::madvise(const_cast<char*>(mapping_->data) + begin, end - begin, MADV_DONTNEED);
+  ::madvise(const_cast<char*>(mapping_->data) + begin, end - begin, advice);
 }
 
 void save_safetensors(const std::filesystem::path& path,

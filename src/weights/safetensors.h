@@ -43,11 +43,15 @@ class SafetensorsFile {
   /// else a copy. The tensor keeps the mapping alive and must not be written to.
   at::Tensor tensor(const TensorInfo& info) const;
 
+  /// Asks the system to read the tensor's pages ahead, without waiting for them.
+  void prefetch(const TensorInfo& info) const;
+
   /// Tells the system that the tensor's pages are not needed any more.
   void release(const TensorInfo& info) const;
 
  private:
   SafetensorsFile() = default;
+  void advise(const TensorInfo& info, int advice) const;
   std::filesystem::path path_;
   std::vector<TensorInfo> tensors_;
   std::map<std::string, std::size_t> index_;

@@ -150,8 +150,9 @@ TEST(GoldenClip, sees_the_whole_picture_as_published) {
   const auto checkpoint = weights::Checkpoint::open(golden("model"));
   const ClipVisionConfig& config = checkpoint.config().clip;
   networks::ClipVisionModelWithProjection clip(config);
-  pipeline::NetworkWeights weights(
-      clip, {checkpoint, weights::Part::image_encoder, at::kFloat, at::kCPU}, true, [] {});
+  pipeline::NetworkWeights weights(clip,
+                                   {checkpoint, weights::Part::image_encoder, at::kFloat, at::kCPU},
+                                   pipeline::NetworkWeights::kStreamAll, [] {});
   weights.load();
   const std::string data = golden("data/clip.safetensors");
   for (const std::string name : {"scene_128x64", "odd_37x53", "wide_640x360"}) {

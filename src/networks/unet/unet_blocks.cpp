@@ -54,7 +54,8 @@ DownBlockSpatioTemporal::DownBlockSpatioTemporal(nn::Module& parent, std::string
 }
 
 BlockConstants DownBlockSpatioTemporal::prepare(const Tensor& time, const Tensor& context,
-                                                std::int64_t frames, const BeforeUnit& before) const {
+                                                std::int64_t frames,
+                                                const BeforeUnit& before) const {
   return prepare_layers(resnets_, attentions_, time, context, frames, before);
 }
 
@@ -90,7 +91,8 @@ UNetMidBlockSpatioTemporal::UNetMidBlockSpatioTemporal(nn::Module& parent, std::
 }
 
 BlockConstants UNetMidBlockSpatioTemporal::prepare(const Tensor& time, const Tensor& context,
-                                                   std::int64_t frames, const BeforeUnit& before) const {
+                                                   std::int64_t frames,
+                                                   const BeforeUnit& before) const {
   return prepare_layers(resnets_, attentions_, time, context, frames, before);
 }
 
@@ -127,8 +129,7 @@ BlockConstants UpBlockSpatioTemporal::prepare(const Tensor& time, const Tensor& 
 
 Tensor UpBlockSpatioTemporal::forward(Tensor x, std::int64_t frames,
                                       const BlockConstants& constants, std::int64_t step,
-                                      std::vector<Tensor>& skips,
-                                      const BeforeUnit& before) const {
+                                      std::vector<Tensor>& skips, const BeforeUnit& before) const {
   for (std::size_t i = 0; i < resnets_.size(); ++i) {
     before(resnets_[i]);
     nn::ResBlockInput input{std::move(x), std::move(skips.back())};

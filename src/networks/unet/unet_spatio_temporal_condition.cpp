@@ -78,8 +78,7 @@ UNetSpatioTemporalConditionModel::UNetSpatioTemporalConditionModel(const UNetCon
 
 ClipContext UNetSpatioTemporalConditionModel::prepare(const Tensor& embeds,
                                                       const Tensor& added_time_ids,
-                                                      std::int64_t frames,
-                                                      const Tensor& timesteps,
+                                                      std::int64_t frames, const Tensor& timesteps,
                                                       const BeforeUnit& before) const {
   const auto dtype = embeds.scalar_type();
   const Tensor steps = nn::timestep_embedding(timesteps, config_.block_out_channels.front());

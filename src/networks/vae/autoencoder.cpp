@@ -54,7 +54,8 @@ Encoder::Encoder(nn::Module& parent, std::string name, const VaeConfig& config)
 
 Tensor Encoder::forward(const Tensor& pixels, const BeforeUnit& before) const {
   Tensor x = conv_in_.forward(nn::channels_last(pixels));
-  for (std::size_t i = 0; i < down_blocks_.size(); ++i) x = down_blocks_[i].forward(std::move(x), before);
+  for (std::size_t i = 0; i < down_blocks_.size(); ++i)
+    x = down_blocks_[i].forward(std::move(x), before);
   x = mid_block_.forward(std::move(x), 1, before);
   return conv_out_.forward(conv_norm_out_.forward_silu(x));
 }

@@ -92,7 +92,7 @@ class VaeUpBlock : public nn::Module {
         resnets_(*this, "resnets"),
         upsamplers_(*this, "upsamplers") {
     for (int i = 0; i < layers; ++i) resnets_.emplace(i == 0 ? in : out, out);
-    if (upsample) upsamplers_.emplace(out);
+    if (upsample) upsamplers_.emplace(out).set_kept();  // runs within the next block
   }
 
   /// `pending`: the upsampler of the block before. This block's own is left to the next.

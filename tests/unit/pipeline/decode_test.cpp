@@ -6,8 +6,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <new>
 #include <vector>
 
+#include "nn/parts.h"
 #include "svd/error.h"
 
 namespace svd::pipeline {
@@ -16,8 +18,7 @@ namespace {
 // Repeats the first latent channel as grey and remembers the chunks it was given.
 class RecordingDecoder : public networks::VideoDecoder {
  public:
-  Tensor decode(const Tensor& latents, std::int64_t frames,
-                const nn::BeforeUnit&) const override {
+  Tensor decode(const Tensor& latents, std::int64_t frames, const nn::BeforeUnit&) const override {
     chunks.push_back(frames);
     EXPECT_EQ(latents.size(0), frames);
     return latents.narrow(1, 0, 1).expand({-1, 3, -1, -1});
@@ -69,8 +70,44 @@ TEST(DecodeToSink, divides_by_the_scaling_factor) {
   RecordingDecoder decoder;
   RecordingSink sink;
   decode_to_sink(
-      decoder, latents, {.scaling_factor = 0.2, .chunk = 1}, sink, [](int) {}, [](const nn::Module&) {});
+      decoder, latents, {.scaling_factor = 0.2, .chunk = 1}, sink, [](int) {},
+      [](const nn::Module&) {});
   EXPECT_EQ(sink.frames[0][0], 191);  // (0.1 / 0.2 + 1) / 2 * 255 = 191.25
+}
+
+// Runs out of memory until parts are as small as `enough`.
+class HungryDecoder : public RecordingDecoder {
+ public:
+  explicit HungryDecoder(std::int64_t enough) : enough_(enough) {}
+  Tensor decode(const Tensor& latents, std::int64_t frames,
+                const nn::BeforeUnit& before) const override {
+    ++attempts;
+    if (nn::part_limits().part_bytes > enough_) throw std::bad_alloc();
+    return RecordingDecoder::decode(latents, frames, before);
+  }
+  mutable int attempts = 0;
+
+ private:
+  std::int64_t enough_;
+};
+
+TEST(DecodeToSink, computes_a_chunk_again_in_smaller_parts_when_memory_runs_out) {
+  nn::part_limits() = {};
+  const Tensor latents = at::tensor({0.1}).view({1, 1, 1, 1}).expand({3, 4, 1, 1});
+  HungryDecoder decoder(nn::PartLimits{}.part_bytes / 10);
+  RecordingSink sink;
+  decode_to_sink(
+      decoder, latents, {.chunk = 2}, sink, [](int) {}, [](const nn::Module&) {});
+  EXPECT_EQ(sink.frames.size(), 3u);
+  EXPECT_EQ(decoder.attempts, 4) << "two in vain, then both chunks";
+
+  nn::part_limits() = {};
+  HungryDecoder insatiable(0);
+  EXPECT_THROW(decode_to_sink(
+                   insatiable, latents, {.chunk = 2}, sink, [](int) {}, [](const nn::Module&) {}),
+               std::bad_alloc);
+  EXPECT_GT(insatiable.attempts, 3);
+  nn::part_limits() = {};
 }
 
 TEST(DecodeToSink, refuses_to_write_what_is_no_number) {

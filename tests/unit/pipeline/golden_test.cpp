@@ -68,10 +68,11 @@ TEST_F(Golden, unet_with_two_clips_and_two_steps) {
                                                     profile_values(profile).unet_eps);
     const Tensor expected = data[std::string("output") + suffix];
     for (const bool streamed : {false, true}) {
-      NetworkWeights weights(unet, source(weights::Part::unet), streamed, kNothing);
-      const networks::ClipContext context =
-          unet.prepare(data["embeds"], data["added_time_ids"], 5, data["c_noise"],
-                       weights.for_prepare());
+      NetworkWeights weights(unet, source(weights::Part::unet),
+                             streamed ? NetworkWeights::kStreamAll : NetworkWeights::kKeepAll,
+                             kNothing);
+      const networks::ClipContext context = unet.prepare(data["embeds"], data["added_time_ids"], 5,
+                                                         data["c_noise"], weights.for_prepare());
       weights.load();
       for (int step = 0; step < 2; ++step) {
         const Tensor actual = unet.forward(data["sample"], step, context, weights.for_forward());
@@ -96,14 +97,14 @@ TEST_F(Golden, streamed_weights_are_there_one_unit_at_a_time) {
   networks::UNetSpatioTemporalConditionModel unet(checkpoint_.config().unet, {});
   std::int64_t all = 0;
   {
-    NetworkWeights weights(unet, source(weights::Part::unet), false, kNothing);
+    NetworkWeights weights(unet, source(weights::Part::unet), NetworkWeights::kKeepAll, kNothing);
     weights.load();
     all = loaded_bytes(unet);
   }
   EXPECT_EQ(loaded_bytes(unet), 0);
-  NetworkWeights weights(unet, source(weights::Part::unet), true, kNothing);
-  const networks::ClipContext context = unet.prepare(
-      data["embeds"], data["added_time_ids"], 5, data["c_noise"], weights.for_prepare());
+  NetworkWeights weights(unet, source(weights::Part::unet), NetworkWeights::kStreamAll, kNothing);
+  const networks::ClipContext context = unet.prepare(data["embeds"], data["added_time_ids"], 5,
+                                                     data["c_noise"], weights.for_prepare());
   weights.load();
   std::int64_t most = 0, visits = 0;
   const nn::BeforeUnit load = weights.for_forward();
@@ -126,9 +127,9 @@ TEST_F(Golden, profiles_differ_by_their_epsilons) {
     const std::string other = profile == Profile::diffusers ? "_reference" : "_diffusers";
     networks::UNetSpatioTemporalConditionModel unet(checkpoint_.config().unet,
                                                     profile_values(profile).unet_eps);
-    NetworkWeights weights(unet, source(weights::Part::unet), false, kNothing);
-    const networks::ClipContext context = unet.prepare(
-        data["embeds"], data["added_time_ids"], 5, data["c_noise"], weights.for_prepare());
+    NetworkWeights weights(unet, source(weights::Part::unet), NetworkWeights::kKeepAll, kNothing);
+    const networks::ClipContext context = unet.prepare(data["embeds"], data["added_time_ids"], 5,
+                                                       data["c_noise"], weights.for_prepare());
     weights.load();
     const Tensor actual = unet.forward(data["sample"], 0, context, weights.for_forward());
     const auto error = [&](const std::string& suffix) {
@@ -141,7 +142,7 @@ TEST_F(Golden, profiles_differ_by_their_epsilons) {
 TEST_F(Golden, vae_encoder) {
   const Data data("vae.safetensors");
   networks::AutoencoderEncoder encoder(checkpoint_.config().vae);
-  NetworkWeights weights(encoder, source(weights::Part::vae), false, kNothing);
+  NetworkWeights weights(encoder, source(weights::Part::vae), NetworkWeights::kKeepAll, kNothing);
   weights.load();
   const Tensor actual = encoder.encode_mode(data["pixels"], weights.for_forward());
   for (const auto& [profile, suffix] : kCases)
@@ -151,7 +152,7 @@ TEST_F(Golden, vae_encoder) {
 TEST_F(Golden, temporal_decoder_sees_the_whole_chunk) {
   const Data data("vae.safetensors");
   const auto decoder = networks::make_decoder(checkpoint_.config().vae);
-  NetworkWeights weights(*decoder, source(weights::Part::vae), false, kNothing);
+  NetworkWeights weights(*decoder, source(weights::Part::vae), NetworkWeights::kKeepAll, kNothing);
   weights.load();
   for (int frames : {3, 5}) {
     const Tensor latents = data["latents"].narrow(0, 0, frames);
@@ -169,11 +170,10 @@ TEST_F(Golden, frame_wise_decoder_of_the_image_decoder_files) {
       weights::Checkpoint::open(golden("model_single/svd_tiny_image_decoder.safetensors"));
   ASSERT_FALSE(checkpoint.config().vae.temporal_decoder);
   const auto decoder = networks::make_decoder(checkpoint.config().vae);
-  NetworkWeights weights(*decoder, {checkpoint, weights::Part::vae, at::kFloat, at::kCPU}, false,
-                         kNothing);
+  NetworkWeights weights(*decoder, {checkpoint, weights::Part::vae, at::kFloat, at::kCPU},
+                         NetworkWeights::kKeepAll, kNothing);
   weights.load();
-  const Tensor actual =
-      decoder->decode(data["latents"].narrow(0, 0, 2), 2, weights.for_forward());
+  const Tensor actual = decoder->decode(data["latents"].narrow(0, 0, 2), 2, weights.for_forward());
   for (const auto& [profile, suffix] : kCases) {
     const std::string name = std::string("frame_wise_decoded_2") + suffix;
     EXPECT_LT(difference(actual, data[name]), kTolerance) << name;
@@ -197,13 +197,14 @@ TEST_F(Golden, low_precision_stays_close) {
   for (const auto dtype : {at::kBFloat16, at::kHalf}) {
     networks::UNetSpatioTemporalConditionModel unet(checkpoint_.config().unet,
                                                     profile_values(Profile::reference).unet_eps);
-    NetworkWeights weights(unet, source(weights::Part::unet, dtype), false, kNothing);
+    NetworkWeights weights(unet, source(weights::Part::unet, dtype), NetworkWeights::kKeepAll,
+                           kNothing);
     const networks::ClipContext context =
         unet.prepare(data["embeds"].to(dtype), data["added_time_ids"], 5, data["c_noise"],
                      weights.for_prepare());
     weights.load();
-    const Tensor actual = unet.forward(data["sample"].to(dtype), 0, context, weights.for_forward())
-                              .to(at::kFloat);
+    const Tensor actual =
+        unet.forward(data["sample"].to(dtype), 0, context, weights.for_forward()).to(at::kFloat);
     const Tensor expected = data["output_reference"][0];
     const double error =
         ((actual - expected).square().mean().sqrt() / expected.std()).item<double>();

@@ -1,0 +1,111 @@
+#include "pipeline/memory_plan.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "pipeline/cpu_memory.h"
+#include "pipeline/system_memory.h"
+#include "svd/error.h"
+
+namespace svd::pipeline {
+namespace {
+
+constexpr std::int64_t kMebi = std::int64_t{1} << 20, kGibi = std::int64_t{1} << 30;
+
+/// The full-size model, 14 frames of 448x256, all in bfloat16.
+Request request() {
+  Request request;
+  request.frames = 14;
+  request.width = 448;
+  request.height = 256;
+  request.dtype = request.vae_dtype = Dtype::bfloat16;
+  return request;
+}
+
+MemoryPlan plan(const Request& request, std::int64_t limit) {
+  return plan_memory(request, ModelConfig{}, {limit, 300 * kMebi});
+}
+
+std::optional<MemoryPlan> plan_if_any(const Request& request, std::int64_t limit) {
+  try {
+    return plan(request, limit);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+TEST(MemoryPlan, TakesTheFastestWayWhereThereIsRoom) {
+  const MemoryPlan ample = plan(request(), 64 * kGibi);
+  EXPECT_EQ(describe_choices(ample), "");
+  EXPECT_EQ(ample.cache_bytes, kMostCached);
+  ASSERT_EQ(ample.stages.size(), 3u);
+  // 1,524,623,082 parameters of two bytes, less the cross-attentions and time embeddings.
+  EXPECT_NEAR(double(ample.stages[1].weight_bytes), 2.537e9, 0.001e9);
+}
+
+TEST(MemoryPlan, KeepsToEveryLimitItAccepts) {
+  std::int64_t least = 0;
+  for (std::int64_t limit = 8 * kGibi; limit > 0; limit -= 64 * kMebi) {
+    const auto found = plan_if_any(request(), limit);
+    if (!found) break;
+    EXPECT_LE(found->peak_bytes() + found->cache_bytes, limit);
+    least = limit;
+  }
+  EXPECT_LT(least, 2 * kGibi);
+  EXPECT_GT(least, 512 * kMebi);
+}
+
+TEST(MemoryPlan, GivesUpSpeedInOrder) {
+  const std::int64_t ample = plan(request(), 64 * kGibi).peak_bytes();
+  const MemoryPlan less = plan(request(), ample - kMebi);
+  EXPECT_FALSE(less.stream_unet) << "one branch after the other is enough";
+  EXPECT_TRUE(less.sequential_guidance);
+  const MemoryPlan little = plan(request(), ample * 6 / 10);
+  EXPECT_TRUE(little.stream_unet);
+  EXPECT_EQ(little.decode_part_bytes, nn::PartLimits{}.part_bytes);
+  const MemoryPlan least = plan(request(), ample * 4 / 10);
+  EXPECT_TRUE(least.stream_unet);
+  EXPECT_LT(least.decode_part_bytes, little.decode_part_bytes);
+}
+
+TEST(MemoryPlan, NeverRunsAnUnguidedClipsBranchesApart) {
+  Request unguided = request();
+  unguided.min_guidance = unguided.max_guidance = 1;
+  const std::int64_t ample = plan(unguided, 64 * kGibi).peak_bytes();
+  EXPECT_FALSE(plan(unguided, ample * 6 / 10).sequential_guidance);
+}
+
+TEST(MemoryPlan, RefusesWithSettingsThatFit) {
+  Request large = request();
+  large.width = 1024;
+  large.height = 576;
+  large.memory_bytes = 4 * kGibi;
+  try {
+    plan(large, 4 * kGibi);
+    FAIL() << "4 GiB cannot be enough";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::device);
+    EXPECT_NE(std::string(error.what()).find("decoding"), std::string::npos) << error.what();
+    EXPECT_NE(error.hint().find("--decode-chunk"), std::string::npos) << error.hint();
+    // What it names as the least is enough, and less is not.
+    const std::size_t at = error.hint().find("--memory ");
+    ASSERT_NE(at, std::string::npos) << error.hint();
+    const std::int64_t least = std::stoll(error.hint().substr(at + 9));
+    EXPECT_TRUE(plan_if_any(large, least * kMebi));
+    EXPECT_FALSE(plan_if_any(large, (least - 1) * kMebi));
+  }
+}
+
+TEST(MemoryPlan, TakesItsLimitFromTheRequestOrTheMachine) {
+  Request own = request();
+  own.memory_bytes = 3 * kGibi;
+  EXPECT_EQ(memory_limits(own).limit_bytes, 3 * kGibi);
+  const MemoryLimits machine = memory_limits(request());
+  EXPECT_GT(machine.limit_bytes, 512 * kMebi);
+  EXPECT_GT(machine.process_bytes, resident_bytes());
+  EXPECT_GT(peak_resident_bytes(), resident_bytes() / 2);
+}
+
+}  // namespace
+}  // namespace svd::pipeline
