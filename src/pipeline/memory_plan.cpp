@@ -192,54 +192,63 @@ std::string amount(std::int64_t bytes) {
 /// One way to need less.
 struct Change {
   std::string option;
-  bool changes_pixels;
   Request request;
 };
 
-std::optional<Change> smaller_picture(const Request& request, const ModelConfig& config,
-                                      const std::function<bool(const Request&)>& fits) {
-  const int multiple = config.size_multiple();
-  Request smaller = request;
-  for (int height = request.height - multiple; height >= multiple; height -= multiple) {
+using Fits = std::function<bool(const Request&)>;
+
+/// The largest picture of the same shape that fits.
+std::optional<Change> with_smaller_picture(const Change& change, int multiple, const Fits& fits) {
+  const Request& whole = change.request;
+  Request smaller = whole;
+  for (int height = whole.height - multiple; height >= multiple; height -= multiple) {
     smaller.height = height;
-    const int width = static_cast<int>(std::int64_t{request.width} * height / request.height);
+    const int width = static_cast<int>(std::int64_t{whole.width} * height / whole.height);
     smaller.width = std::max(multiple, width / multiple * multiple);
     if (fits(smaller))
-      return Change{fmt::format("--size {}x{}", smaller.width, smaller.height), true, smaller};
+      return Change{change.option + fmt::format("--size {}x{}", smaller.width, smaller.height),
+                    smaller};
   }
   return std::nullopt;
 }
 
-/// Changes of the request that are enough, each by itself; the gentlest first.
-std::vector<Change> changes_that_fit(const Request& request, const ModelConfig& config,
-                                     const std::function<bool(const Request&)>& fits) {
-  std::vector<Change> changes;
-  const auto consider = [&](std::string option, const Request& changed) {
-    if (fits(changed)) changes.push_back({std::move(option), true, changed});
+/// Options that are enough, each by itself, the gentlest first; where hardly any is, several
+/// together.
+std::vector<std::string> options_that_fit(const Request& request, int multiple, const Fits& fits) {
+  std::vector<Change> single;
+  const auto change = [&](Change& to, const std::string& option, auto member, auto value) {
+    to.option += option + " ";
+    to.request.*member = value;
   };
-  Request changed = request;
-  if (request.vae_dtype == Dtype::float32) {
-    changed.vae_dtype = Dtype::bfloat16;
-    consider("--vae-dtype bfloat16", changed);
+  Change all{"", request};
+  const auto consider = [&](const std::string& option, auto member, auto value) {
+    single.push_back({"", request});
+    change(single.back(), option, member, value);
+    change(all, option, member, value);
+  };
+  if (request.vae_dtype == Dtype::float32)
+    consider("--vae-dtype bfloat16", &Request::vae_dtype, Dtype::bfloat16);
+  if (request.dtype == Dtype::float32)
+    consider("--dtype bfloat16", &Request::dtype, Dtype::bfloat16);
+  int chunk = request.decode_chunk;
+  Change with_chunk{"", request};
+  while (chunk > 1 && !fits(with_chunk.request))
+    with_chunk.request.decode_chunk = chunk = chunk / 2;
+  if (request.decode_chunk > 1)
+    consider(fmt::format("--decode-chunk {}", chunk), &Request::decode_chunk, chunk);
+
+  std::vector<std::string> options;
+  const auto keep = [&](const Change& candidate) {
+    if (fits(candidate.request))
+      options.push_back(candidate.option.substr(0, candidate.option.find_last_not_of(' ') + 1));
+  };
+  for (const Change& candidate : single) keep(candidate);
+  if (options.empty()) keep(all);
+  if (const auto smaller = with_smaller_picture({"", request}, multiple, fits)) keep(*smaller);
+  if (options.size() <= 1) {
+    if (const auto smaller = with_smaller_picture(all, multiple, fits)) keep(*smaller);
   }
-  if (request.dtype == Dtype::float32) {
-    changed = request;
-    changed.dtype = Dtype::bfloat16;
-    consider("--dtype bfloat16", changed);
-    if (request.vae_dtype == Dtype::float32) {
-      changed.vae_dtype = Dtype::bfloat16;
-      if (changes.empty()) consider("--dtype bfloat16 --vae-dtype bfloat16", changed);
-    }
-  }
-  changed = request;
-  for (int chunk = request.decode_chunk / 2; chunk >= 1; chunk /= 2) {
-    changed.decode_chunk = chunk;
-    if (!fits(changed)) continue;
-    consider(fmt::format("--decode-chunk {}", chunk), changed);
-    break;
-  }
-  if (auto smaller = smaller_picture(request, config, fits)) changes.push_back(*smaller);
-  return changes;
+  return options;
 }
 
 [[noreturn]] void refuse(const Request& request, const ModelConfig& config,
@@ -252,15 +261,13 @@ std::vector<Change> changes_that_fit(const Request& request, const ModelConfig& 
                                 ? fmt::format("--memory allows {}", amount(limits.limit_bytes))
                                 : fmt::format("{} {} free", amount(limits.limit_bytes),
                                               on_gpu ? "of the GPU's memory is" : "of memory is");
-  const std::function<bool(const Request&)> fits = [&](const Request& changed) {
+  const Fits fits = [&](const Request& changed) {
     return closest_plan(changed, config, limits).peak_bytes() <= limits.limit_bytes;
   };
-  std::vector<std::string> enough;
-  for (const Change& change : changes_that_fit(request, config, fits))
-    enough.push_back(change.option);
-  std::string hint = enough.empty() ? std::string("no smaller setting of this clip fits either")
-                                    : fmt::format("any of these fits (they change pixels): {}",
-                                                  fmt::join(enough, "; "));
+  const std::vector<std::string> options = options_that_fit(request, config.size_multiple(), fits);
+  std::string hint = options.empty() ? std::string("no smaller setting of this clip fits either")
+                                     : fmt::format("any of these fits (they change pixels): {}",
+                                                   fmt::join(options, "; "));
   if (request.memory_bytes) {
     hint += fmt::format("; --memory {}M is the least for this clip",
                         (least.peak_bytes() + (1 << 20) - 1) >> 20);

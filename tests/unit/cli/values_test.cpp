@@ -37,6 +37,18 @@ TEST(ParseInt, NeitherWrapsNorSaturates) {
     EXPECT_THAT(refusal(parse_int, text), AllOf(HasSubstr(text), HasSubstr("out of range")));
 }
 
+TEST(ParseBytes, KnowsUnitsOf1024) {
+  EXPECT_EQ(parse_bytes("--flag", "8G"), std::int64_t{8} << 30);
+  EXPECT_EQ(parse_bytes("--flag", "8GiB"), std::int64_t{8} << 30);
+  EXPECT_EQ(parse_bytes("--flag", "1500m"), std::int64_t{1500} << 20);
+  EXPECT_EQ(parse_bytes("--flag", "1.5g"), std::int64_t{3} << 29);
+  EXPECT_EQ(parse_bytes("--flag", "1000"), 1000);
+  for (const char* text : {"", "G", "8X", "-1G", "8 G", "1..5G", "nan", "8GG"})
+    EXPECT_THAT(refusal(parse_bytes, text), HasSubstr("is not an amount of memory"));
+  for (const char* text : {"99999999999G", "5000000000000000000"})
+    EXPECT_THAT(refusal(parse_bytes, text), HasSubstr("out of range"));
+}
+
 // CLI11 turns a seed of -1 into 2^64 - 1 and cuts what is too large to that value too.
 TEST(ParseUint64, NeitherWrapsNorSaturates) {
   EXPECT_EQ(parse_uint64("--seed", "0"), 0u);
