@@ -1,6 +1,7 @@
 #include "cli/bench.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -15,6 +16,7 @@
 #include "cli/conv_ceiling.h"
 #include "cli/progress.h"
 #include "cli/report.h"
+#include "nn/savings.h"
 #include "pipeline/device.h"
 #include "svd/error.h"
 #include "svd/generator.h"
@@ -155,6 +157,17 @@ void check_usage(const BenchOptions& options) {
     throw Error(ErrorKind::output, fmt::format("--save-latents {} exists already", *save));
 }
 
+// Networks remember the switches that are in force when they are made.
+void switch_off(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    bool* const saving = nn::find_saving(name);
+    if (saving == nullptr)
+      throw Error(ErrorKind::usage, fmt::format("--without '{}' is no saving", name),
+                  fmt::format("there are {}", fmt::join(nn::saving_names(), ", ")));
+    *saving = false;
+  }
+}
+
 Request resolve(const Generator& generator, const BenchOptions& options, const Image& picture,
                 Console& console) {
   RequestOptions request = options.request;
@@ -176,6 +189,7 @@ OperationReport operation_report(const OperationProfile& profile, const Request&
 void bench(const BenchOptions& options, bool json, Console& console, SignalWatcher& signals,
            std::ostream& out) {
   check_usage(options);
+  switch_off(options.without);
   Image picture;
   if (options.image) picture = read_picture(*options.image);
   const Clock::time_point begin = Clock::now();
@@ -188,6 +202,7 @@ void bench(const BenchOptions& options, bool json, Console& console, SignalWatch
   report.model = generator.model().name;
   report.model_path = generator.model().path.string();
   report.warmup_steps = warmup_steps(options);
+  report.without = options.without;
   report.request = resolve(generator, options, picture, console);
   const Request& request = report.request;
   if (!options.image) picture = drawn_picture(request.width, request.height);

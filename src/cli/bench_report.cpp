@@ -161,6 +161,7 @@ Json to_json(const BenchReport& report) {
           {"device", report.device},
           {"request", Json::parse(svd::to_json(report.request))},
           {"warmup_steps", report.warmup_steps},
+          {"without", report.without},
           {"seconds", seconds_json(report)},
           {"steps", report.steps},
           {"step", {{"median", spread.median}, {"min", spread.min}, {"max", spread.max}}},

@@ -35,7 +35,8 @@ struct BenchReport {
   std::string device;  ///< for people
   Request request;
   int warmup_steps = 0;
-  double open_seconds = 0;  ///< finding the model and checking its headers
+  std::vector<std::string> without;  ///< savings that were left out
+  double open_seconds = 0;           ///< finding the model and checking its headers
   std::vector<StageRecord> stages;
   std::vector<double> steps;             ///< seconds each, warm-up included
   std::optional<double> encode_seconds;  ///< part of the decode stage; empty: nothing was encoded

@@ -69,7 +69,7 @@ const std::vector<OptionRow>& render_options() {
       {kCompute, "--memory", "SIZE", "what is free",
        "keep to so much memory (8G, 1500M): the same pixels,\n"
        "slower; refused if nothing fits. On a GPU: its memory"},
-      {kCompute, "--threads", "N", "all cores", "CPU threads (rounding may differ)"},
+      {kCompute, "--threads", "N", "the cores it may use", "CPU threads (rounding may differ)"},
 
       {kMessages, "--json", nullptr, nullptr,
        "one JSON object on standard output: output, request,\n"
@@ -116,6 +116,9 @@ const std::vector<OptionRow>& bench_options() {
          {kMeasuring, "--profile-ops", nullptr, nullptr,
           "also a table of torch's operators in the counted steps,\n"
           "beside what a large convolution reaches (slows steps)"},
+         {kMeasuring, "--without", "NAME,...", nullptr,
+          "leave out exact savings, to see what each is worth;\n"
+          "an unknown name lists them"},
          {kMessages, "--json", nullptr, nullptr, "one JSON object on standard output"},
          {kMessages, "-q,--quiet", nullptr, nullptr, "errors and results only"},
          {kMessages, "-v,--verbose", nullptr, nullptr, "more detail"},

@@ -40,6 +40,7 @@ struct BenchOptions {
   std::optional<std::string> models_dir;
   std::optional<int> warmup_steps;
   bool profile_operations = false;
+  std::vector<std::string> without;  ///< savings to switch off (nn/savings.h)
   RequestOptions request;
 };
 

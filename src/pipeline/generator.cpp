@@ -11,6 +11,7 @@
 #include <chrono>
 
 #include "networks/clip/clip_vision_model.h"
+#include "pipeline/background_sink.h"
 #include "pipeline/conditioning.h"
 #include "pipeline/cpu_memory.h"
 #include "pipeline/decode.h"
@@ -32,6 +33,7 @@ namespace svd {
 namespace {
 
 using at::Tensor;
+using pipeline::BackgroundSink;
 using pipeline::Conditioning;
 using pipeline::NetworkWeights;
 using pipeline::WeightSource;
@@ -300,7 +302,9 @@ Result Generator::run(const Request& request, const InputImages& images, FrameSi
     const Tensor latents = run.sample(conditioning, noise.latents);
     if (request.save_latents)
       weights::save_safetensors(*request.save_latents, {{"latents", latents}});
-    run.decode(latents, sink);
+    // Room for a whole chunk: encoding it runs beside decoding the next.
+    BackgroundSink background(sink, static_cast<std::size_t>(request.decode_chunk));
+    run.decode(latents, background);
     pipeline::empty_cache(c10::Device(request.device));
   });
   result.seconds = seconds_since(start);

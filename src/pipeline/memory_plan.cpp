@@ -119,7 +119,8 @@ StageMemory decoding(const Needs& needs, const Request& request, const ModelConf
   shape.frames = std::min<std::int64_t>(request.decode_chunk, request.frames);
   const std::int64_t activations =
       vae_decoder_activations(config.vae, shape, scalar_type(request.vae_dtype), way.parts);
-  const std::int64_t levels = shape.frames * request.height * request.width * std::int64_t{3};
+  // Of this chunk, and of the one that is encoded meanwhile.
+  const std::int64_t levels = 2 * shape.frames * request.height * request.width * std::int64_t{3};
   const WeightBytes& vae = needs.vae_decoder;
   if (way.streamed) return {Stage::decode, streamed(vae), activations + vae.loading + levels};
   return {Stage::decode, vae.all, std::max(activations, vae.loading) + levels};

@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <memory>
 #include <random>
-#include <thread>
 
 #include "pipeline/cuda_module.h"
 #include "pipeline/device.h"
 #include "pipeline/profile.h"
+#include "pipeline/threads.h"
 #include "svd/error.h"
 #include "weights/safetensors.h"
 
@@ -127,8 +127,7 @@ Request resolve_request(const RequestOptions& options, const ModelConfig& model,
   request.dtype = resolve_dtype(options.dtype.value_or(Dtype::automatic), device);
   const Dtype vae_dtype = options.vae_dtype.value_or(Dtype::automatic);
   request.vae_dtype = vae_dtype == Dtype::automatic ? Dtype::float32 : vae_dtype;
-  request.threads =
-      options.threads.value_or(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
+  request.threads = options.threads ? *options.threads : default_threads();
   return request;
 }
 

@@ -59,6 +59,7 @@ quick() { svd bench --model tiny --frames 2 --size 64x64 --steps 2 --device cpu 
   refused 2 "unknown option --output" bench --model tiny --output b.mp4
   refused 2 "--warmup-steps 2 is out of range: 0 to 1" bench --model tiny --steps 2 --warmup-steps 2
   refused 2 "--warmup-steps -1 is out of range" bench --model tiny --warmup-steps -1
+  refused 2 "merged_qkv" bench --model tiny --without all
   refused 2 "--frames 0 is out of range" bench --model tiny --frames 0
 }
 

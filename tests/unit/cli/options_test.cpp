@@ -249,12 +249,14 @@ TEST(Help, FitsTheScreen) {
 }
 
 TEST(Bench, TakesRenderOptionsAndItsOwn) {
-  const CommandLine line = parse({"bench", "--model", "m", "--frames", "2", "--size", "64x128",
-                                  "--warmup-steps", "3", "--profile-ops", "--json"});
+  const CommandLine line =
+      parse({"bench", "--model", "m", "--frames", "2", "--size", "64x128", "--warmup-steps", "3",
+             "--profile-ops", "--without", "merged_qkv,split_skip", "--json"});
   EXPECT_EQ(line.command, Command::bench);
   EXPECT_EQ(line.bench.model, "m");
   EXPECT_EQ(line.bench.image, std::nullopt);
   EXPECT_EQ(line.bench.warmup_steps, 3);
+  EXPECT_EQ(line.bench.without, (std::vector<std::string>{"merged_qkv", "split_skip"}));
   EXPECT_TRUE(line.bench.profile_operations);
   EXPECT_EQ(line.bench.request.frames, 2);
   EXPECT_EQ(line.bench.request.height, 128);
