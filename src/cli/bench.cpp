@@ -1,7 +1,6 @@
 #include "cli/bench.h"
 
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -16,8 +15,8 @@
 #include "cli/conv_ceiling.h"
 #include "cli/progress.h"
 #include "cli/report.h"
-#include "nn/savings.h"
 #include "pipeline/device.h"
+#include "pipeline/savings.h"
 #include "svd/error.h"
 #include "svd/generator.h"
 #ifdef SVD_HAVE_MEDIA
@@ -157,17 +156,6 @@ void check_usage(const BenchOptions& options) {
     throw Error(ErrorKind::output, fmt::format("--save-latents {} exists already", *save));
 }
 
-// Networks remember the switches that are in force when they are made.
-void switch_off(const std::vector<std::string>& names) {
-  for (const std::string& name : names) {
-    bool* const saving = nn::find_saving(name);
-    if (saving == nullptr)
-      throw Error(ErrorKind::usage, fmt::format("--without '{}' is no saving", name),
-                  fmt::format("there are {}", fmt::join(nn::saving_names(), ", ")));
-    *saving = false;
-  }
-}
-
 Request resolve(const Generator& generator, const BenchOptions& options, const Image& picture,
                 Console& console) {
   RequestOptions request = options.request;
@@ -189,7 +177,7 @@ OperationReport operation_report(const OperationProfile& profile, const Request&
 void bench(const BenchOptions& options, bool json, Console& console, SignalWatcher& signals,
            std::ostream& out) {
   check_usage(options);
-  switch_off(options.without);
+  pipeline::leave_out_savings(options.without);
   Image picture;
   if (options.image) picture = read_picture(*options.image);
   const Clock::time_point begin = Clock::now();
@@ -219,6 +207,7 @@ void bench(const BenchOptions& options, bool json, Console& console, SignalWatch
   generator.run(request, fitted(picture, request), sink, recorder, stop);
 
   report.device = pipeline::describe(device);
+  report.attention = pipeline::attention_backend(device, pipeline::scalar_type(request.dtype));
   report.stages = recorder.stages();
   report.steps = recorder.steps();
   report.encode_seconds = sink.seconds();

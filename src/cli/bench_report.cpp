@@ -160,6 +160,7 @@ Json to_json(const BenchReport& report) {
           {"image", or_null(report.image)},
           {"device", report.device},
           {"request", Json::parse(svd::to_json(report.request))},
+          {"attention", report.attention},
           {"warmup_steps", report.warmup_steps},
           {"without", report.without},
           {"seconds", seconds_json(report)},

@@ -34,6 +34,7 @@ struct BenchReport {
   std::string model_path;
   std::string device;  ///< for people
   Request request;
+  std::string attention;  ///< on a CUDA device
   int warmup_steps = 0;
   std::vector<std::string> without;  ///< savings that were left out
   double open_seconds = 0;           ///< finding the model and checking its headers

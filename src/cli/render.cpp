@@ -126,7 +126,11 @@ Request resolve(const Generator& generator, const RenderOptions& options, const 
   for (const std::string& warning : warnings) console.warning(warning);
   report.warnings.insert(report.warnings.end(), warnings.begin(), warnings.end());
   report.request = request;
-  console.debug("device: " + pipeline::describe(c10::Device(request.device)));
+  const c10::Device device(request.device);
+  console.debug("device: " + pipeline::describe(device));
+  const std::string attention =
+      pipeline::attention_backend(device, pipeline::scalar_type(request.dtype));
+  if (!attention.empty()) console.debug("attention: " + attention);
   console.debug("request: " + to_json(request));
   return request;
 }

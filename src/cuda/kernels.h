@@ -39,4 +39,28 @@ cudaError_t group_norm(const void* x, const void* second, const void* weight, co
 cudaError_t geglu(const void* x, void* y, std::int64_t rows, std::int64_t channels, Scalar scalar,
                   cudaStream_t stream);
 
+/// Keys that attention over frames can have.
+constexpr int kMostTemporalFrames = 64;
+
+/// In elements.
+struct TemporalStrides {
+  std::int64_t clip, frame, position, head;
+};
+
+/// q, k, v: [clips, frames, positions, heads, depth], depth contiguous.
+struct TemporalAttentionShape {
+  std::int64_t clips, positions, heads;
+  int frames, depth;
+  TemporalStrides q, k, v;
+};
+
+/// Shared memory of a block; every device has 48 KiB.
+std::size_t temporal_attention_shared_bytes(const TemporalAttentionShape& shape);
+
+/// out: [clips, frames, positions, heads * depth], contiguous = softmax(q k^T / sqrt(depth)) v over
+/// the frames; float32 inside. At most kMostTemporalFrames frames; every size is positive.
+cudaError_t temporal_attention(const void* q, const void* k, const void* v, void* out,
+                               const TemporalAttentionShape& shape, Scalar scalar,
+                               cudaStream_t stream);
+
 }  // namespace svd::cuda

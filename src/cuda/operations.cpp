@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "cuda/kernels.h"
+#include "ops/schemas.h"
 
 /// CUDA versions of the operations that src/ops declares, for float32, bfloat16 and float16.
 namespace svd::cuda {
@@ -90,11 +91,46 @@ Tensor geglu_cuda(const Tensor& input) {
   return y;
 }
 
+TemporalStrides strides_of(const Tensor& x) {
+  return {x.stride(0), x.stride(1), x.stride(2), x.stride(3)};
+}
+
+Tensor temporal_attention_cuda(const Tensor& queries, const Tensor& keys, const Tensor& values) {
+  TORCH_CHECK(queries.dim() == 5 && keys.sizes() == queries.sizes() &&
+                  values.sizes() == queries.sizes() && keys.device() == queries.device() &&
+                  values.device() == queries.device() &&
+                  keys.scalar_type() == queries.scalar_type() &&
+                  values.scalar_type() == queries.scalar_type(),
+              "temporal_attention: shapes ", queries.sizes(), keys.sizes(), values.sizes(),
+              " or their types do not go together");
+  const auto rows = [](const Tensor& x) { return x.stride(4) == 1 ? x : x.contiguous(); };
+  const c10::cuda::CUDAGuard guard(queries.device());
+  const Tensor q = rows(queries), k = rows(keys), v = rows(values);
+  const TemporalAttentionShape shape{q.size(0),
+                                     q.size(2),
+                                     q.size(3),
+                                     static_cast<int>(q.size(1)),
+                                     static_cast<int>(q.size(4)),
+                                     strides_of(q),
+                                     strides_of(k),
+                                     strides_of(v)};
+  TORCH_CHECK(
+      shape.frames <= kMostTemporalFrames && temporal_attention_shared_bytes(shape) <= 48 * 1024,
+      "temporal_attention: ", shape.frames, " frames with heads of ", shape.depth, " are too many");
+  Tensor out = at::empty({q.size(0), q.size(1), q.size(2), q.size(3) * q.size(4)}, q.options());
+  if (out.numel() == 0) return out;
+  C10_CUDA_CHECK(temporal_attention(q.const_data_ptr(), k.const_data_ptr(), v.const_data_ptr(),
+                                    out.mutable_data_ptr(), shape, scalar_of(q),
+                                    c10::cuda::getCurrentCUDAStream()));
+  return out;
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(svd, CUDA, m) {
-  m.impl("group_norm", group_norm_cuda);
-  m.impl("geglu", geglu_cuda);
+  ops::add_version<ops::GroupNorm>(m, group_norm_cuda);
+  ops::add_version<ops::Geglu>(m, geglu_cuda);
+  ops::add_version<ops::TemporalAttention>(m, temporal_attention_cuda);
 }
 
 }  // namespace svd::cuda

@@ -126,7 +126,7 @@ Tensor ResnetBlock2D::forward(const ResBlockInput& input, const Tensor& time) co
   return compute(input, time);
 }
 
-Tensor ResnetBlock2D::forward_upsampled(Tensor&& picture, const Upsample2D* before) const {
+Tensor ResnetBlock2D::forward_upsampled(Tensor picture, const Upsample2D* before) const {
   const std::int64_t enlarged = before == nullptr ? 1 : 4;
   const auto bytes = enlarged * static_cast<std::int64_t>(picture.nbytes());
   const bool keeps_shape = before == nullptr && !conv_shortcut_;
@@ -247,7 +247,6 @@ Tensor SpatioTemporalResBlock::blend(Tensor&& spatial, std::int64_t frames,
 Tensor SpatioTemporalResBlock::forward(Tensor&& picture, std::int64_t frames,
                                        const Upsample2D* before) const {
   Tensor spatial = spatial_res_block_.forward_upsampled(std::move(picture), before);
-  picture.reset();
   return blend(std::move(spatial), frames, {});
 }
 

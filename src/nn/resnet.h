@@ -60,7 +60,7 @@ class ResnetBlock2D : public Module {
 
   /// Without time embedding; the picture is enlarged first if `before` is not null. Large pictures
   /// are overwritten.
-  Tensor forward_upsampled(Tensor&& picture, const Upsample2D* before) const;
+  Tensor forward_upsampled(Tensor picture, const Upsample2D* before) const;
   void fold() override;
 
  private:

@@ -1,6 +1,7 @@
 #include "ops/attention.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
@@ -15,6 +16,8 @@
 
 #include "ops/attention_avx512.h"
 #include "ops/cpu_features.h"
+#include "ops/dispatch.h"
+#include "ops/schemas.h"
 #include "ops/temporal_attention_cpu.h"
 
 namespace svd::ops {
@@ -113,6 +116,13 @@ Tensor stock_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
   return out.transpose(1, 2).flatten(2);
 }
 
+// On a GPU keys and values of a head have to fit into 48 KiB.
+bool fits_own_version(const Tensor& q, const Tensor& k, const Tensor& v) {
+  if (q.device().is_cpu()) return can_run_temporal_attention_cpu(q, k, v);
+  constexpr std::int64_t kMostFrames = 64, kMostNumbers = 64 * 64;
+  return q.size(1) <= kMostFrames && q.size(1) * q.size(4) <= kMostNumbers && q.numel() > 0;
+}
+
 // One clip at a time, positions in the place of pictures.
 Tensor stock_temporal_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
   std::vector<Tensor> clips;
@@ -141,13 +151,14 @@ Tensor temporal_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
       q.dim() == 5 && k.sizes() == q.sizes() && v.sizes() == q.sizes() && is_one_kind(q, k, v),
       "temporal_attention: shapes ", q.sizes(), k.sizes(), v.sizes(),
       " or their types do not go together");
-  if (can_run_temporal_attention_cpu(q, k, v) && !needs_gradient(q, k, v)) {
-    const auto heads_first = [](const Tensor& x) { return x.permute({0, 2, 3, 1, 4}); };
-    RECORD_FUNCTION("svd::temporal_attention",
-                    std::vector<c10::IValue>({heads_first(q), heads_first(k), heads_first(v)}));
-    return temporal_attention_cpu(q, k, v);
-  }
-  return stock_temporal_attention(q, k, v);
+  static const auto op = find_operation<TemporalAttention>();
+  if (needs_gradient(q, k, v) || !has_own_version(op, q) || !fits_own_version(q, k, v))
+    return stock_temporal_attention(q, k, v);
+  const auto heads_first = [](const Tensor& x) { return x.permute({0, 2, 3, 1, 4}); };
+  RECORD_FUNCTION("svd::temporal_attention",
+                  std::vector<c10::IValue>({heads_first(q), heads_first(k), heads_first(v)}));
+  const at::AutoDispatchBelowADInplaceOrView below_autograd;
+  return op.call(q, k, v);
 }
 
 }  // namespace svd::ops

@@ -1,7 +1,6 @@
 #include "ops/ops.h"
 
 #include <ATen/core/LegacyTypeDispatch.h>
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/gelu.h>
@@ -12,15 +11,15 @@
 
 #include <optional>
 
+#include "ops/dispatch.h"
 #include "ops/group_norm_cpu.h"
+#include "ops/schemas.h"
+#include "ops/temporal_attention_cpu.h"
 
 namespace svd::ops {
 namespace {
 
 using at::Tensor;
-using GroupNormSchema = Tensor(const Tensor&, const std::optional<Tensor>&, std::int64_t,
-                               const Tensor&, const Tensor&, double, bool);
-using GegluSchema = Tensor(const Tensor&);
 
 Tensor composite_group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight,
                             const Tensor& bias, double eps, bool silu) {
@@ -52,19 +51,6 @@ bool needs_gradient(const T&... inputs) {
   return at::GradMode::is_enabled() && (inputs.requires_grad() || ...);
 }
 
-template <class Schema>
-c10::TypedOperatorHandle<Schema> find(const char* name) {
-  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Schema>();
-}
-
-// The CUDA module registers its versions when it is loaded, and may have been built without them.
-// Own versions know the types that networks run in; float64 is for tests and gradients.
-bool has_own_version(const c10::OperatorHandle& op, const Tensor& x) {
-  const at::ScalarType type = x.scalar_type();
-  return (type == at::kFloat || type == at::kBFloat16 || type == at::kHalf) &&
-         op.hasKernelForDispatchKey(c10::legacyExtractDispatchKey(x.key_set()));
-}
-
 }  // namespace
 
 Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight, const Tensor& bias,
@@ -74,7 +60,7 @@ Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight, co
 
 Tensor group_norm(const Tensor& x, const Tensor& second, std::int64_t groups, const Tensor& weight,
                   const Tensor& bias, double eps, bool silu) {
-  static const auto op = find<GroupNormSchema>("svd::group_norm");
+  static const auto op = find_operation<GroupNorm>();
   const bool one = !second.defined();
   const bool are_pictures = x.dim() == 4 && (one || second.dim() == 4);
   const std::int64_t channels = are_pictures ? x.size(1) + (one ? 0 : second.size(1)) : 0;
@@ -99,7 +85,7 @@ Tensor group_norm(const Tensor& x, const Tensor& second, std::int64_t groups, co
 }
 
 Tensor geglu(const Tensor& x) {
-  static const auto op = find<GegluSchema>("svd::geglu");
+  static const auto op = find_operation<Geglu>();
   TORCH_CHECK(x.dim() >= 1 && x.size(-1) % 2 == 0, "geglu: expected [..., 2C], got ", x.sizes());
   if (needs_gradient(x) || !has_own_version(op, x)) {
     return composite_geglu(x);
@@ -109,15 +95,15 @@ Tensor geglu(const Tensor& x) {
 }
 
 TORCH_LIBRARY(svd, m) {
-  m.def(
-      "group_norm(Tensor x, Tensor? second, int groups, Tensor weight, Tensor bias, float eps, "
-      "bool silu) -> Tensor");
-  m.def("geglu(Tensor x) -> Tensor");
+  m.def(GroupNorm::kSchema);
+  m.def(Geglu::kSchema);
+  m.def(TemporalAttention::kSchema);
 }
 
 TORCH_LIBRARY_IMPL(svd, CPU, m) {
-  m.impl("group_norm", cpu_group_norm);
-  m.impl("geglu", cpu_geglu);
+  add_version<GroupNorm>(m, cpu_group_norm);
+  add_version<Geglu>(m, cpu_geglu);
+  add_version<TemporalAttention>(m, temporal_attention_cpu);
 }
 
 }  // namespace svd::ops

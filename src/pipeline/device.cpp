@@ -2,6 +2,9 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <ATen/SDPBackend.h>
+#include <ATen/ops/_fused_sdp_choice.h>
+#include <ATen/ops/empty.h>
 
 #include <charconv>
 #include <cstdint>
@@ -39,6 +42,8 @@ c10::Device select_cuda(int ordinal) {
   }
   // float32 is float32: cuDNN would round convolutions' inputs to 10 bits of mantissa.
   at::globalContext().setAllowTF32CuDNN(false);
+  // A clip has a few shapes of convolutions and runs them many times: worth trying algorithms out.
+  at::globalContext().setBenchmarkCuDNN(true);
   return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(ordinal));
 }
 
@@ -125,6 +130,24 @@ std::string describe(const c10::Device& device) {
   const std::string feature = cpu_bfloat16_feature();
   return "CPU (" + std::to_string(threads) + (threads == 1 ? " thread" : " threads") +
          (feature.empty() ? "" : ", " + feature) + ")";
+}
+
+std::string attention_backend(const c10::Device& device, at::ScalarType dtype) {
+  if (device.is_cpu()) return {};
+  // The shape of the widest level: 5 heads of 64.
+  const at::Tensor q = at::empty({1, 5, 64, 64}, at::TensorOptions().device(device).dtype(dtype));
+  switch (static_cast<at::SDPBackend>(at::_fused_sdp_choice(q, q, q))) {
+    case at::SDPBackend::cudnn_attention:
+      return "cuDNN";
+    case at::SDPBackend::flash_attention:
+      return "flash attention";
+    case at::SDPBackend::efficient_attention:
+      return "memory-efficient attention";
+    case at::SDPBackend::math:
+      return "plain products";
+    default:
+      return "unknown";
+  }
 }
 
 std::int64_t free_device_bytes(const c10::Device& device) {

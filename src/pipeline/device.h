@@ -26,6 +26,9 @@ at::ScalarType scalar_type(Dtype dtype);  ///< not for `automatic`
 /// One line for people: "NVIDIA H200 (sm_90, 139 GiB)" or "CPU (2 threads, AVX-512 BF16)".
 std::string describe(const c10::Device& device);
 
+/// How torch computes attention on a CUDA device, for people; empty on the CPU.
+std::string attention_backend(const c10::Device& device, at::ScalarType dtype);
+
 /// Memory of a CUDA device that nobody has taken. Throws Error{device}.
 std::int64_t free_device_bytes(const c10::Device& device);
 

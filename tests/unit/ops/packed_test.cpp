@@ -29,7 +29,7 @@ INSTANTIATE_TEST_SUITE_P(Types, Packed, testing::Values(at::kFloat, at::kBFloat1
 
 TEST_P(Packed, LinearFollowsItsDefinition) {
   const Tensor weight = draw({48, 40}), bias = draw({48});
-  for (const std::vector<std::int64_t> rows :
+  for (const std::vector<std::int64_t>& rows :
        {std::vector<std::int64_t>{1}, {130}, {2, 3}, {1, 2000}}) {
     std::vector<std::int64_t> in = rows, out = rows;
     in.push_back(40);

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <optional>
+
+/// The operations that have versions for several devices, as torch's dispatcher knows them: their
+/// names and, in C++, the signatures of every version. src/ops and the CUDA module both register
+/// through `add_version`, so that a version whose signature has fallen behind does not compile.
+namespace svd::ops {
+
+struct GroupNorm {
+  static constexpr const char* kName = "group_norm";
+  static constexpr const char* kSchema =
+      "group_norm(Tensor x, Tensor? second, int groups, Tensor weight, Tensor bias, float eps, "
+      "bool silu) -> Tensor";
+  using Signature = at::Tensor(const at::Tensor&, const std::optional<at::Tensor>&, std::int64_t,
+                               const at::Tensor&, const at::Tensor&, double, bool);
+};
+
+struct Geglu {
+  static constexpr const char* kName = "geglu";
+  static constexpr const char* kSchema = "geglu(Tensor x) -> Tensor";
+  using Signature = at::Tensor(const at::Tensor&);
+};
+
+struct TemporalAttention {
+  static constexpr const char* kName = "temporal_attention";
+  static constexpr const char* kSchema =
+      "temporal_attention(Tensor q, Tensor k, Tensor v) -> Tensor";
+  using Signature = at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&);
+};
+
+/// Registers `function` as a version of `Operation`. `library`: a torch::Library.
+template <class Operation, class Library>
+void add_version(Library& library, typename Operation::Signature* function) {
+  library.impl(Operation::kName, function);
+}
+
+}  // namespace svd::ops
