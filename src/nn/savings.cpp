@@ -16,6 +16,8 @@ constexpr Name kNames[] = {
     {"split_skip", &Savings::split_skip},
     {"merged_qkv", &Savings::merged_qkv},
     {"packed_weights", &Savings::packed_weights},
+    {"split_input", &Savings::split_input},
+    {"guided_features", &Savings::guided_features},
     {"chunked_feed_forward", &Savings::chunked_feed_forward},
 };
 

@@ -16,6 +16,8 @@ struct Savings {
   bool split_skip = true;                ///< skips are read where they are, not concatenated
   bool merged_qkv = true;                ///< query, key and value as one product
   bool packed_weights = true;            ///< weights in the CPU library's layout, fused epilogues
+  bool split_input = true;               ///< the picture's share of the first convolution once
+  bool guided_features = true;           ///< guidance before the last convolution, which is linear
   bool chunked_feed_forward = true;      ///< feed-forward in pieces that stay in the cache
 };
 

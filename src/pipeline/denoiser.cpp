@@ -2,12 +2,14 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/lerp.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/util/Exception.h>
 
 #include <algorithm>
 
+#include "nn/layout.h"
 #include "sampling/schedule.h"
 
 namespace svd::pipeline {
@@ -41,36 +43,58 @@ sampling::Denoiser guided_denoiser(const networks::UNetSpatioTemporalConditionMo
                                    const networks::ClipContext& context,
                                    const Tensor& image_latents, const DenoiserOptions& options,
                                    const nn::BeforeUnit& before) {
-  const Tensor pictures = branches(image_latents, options)
-                              .unsqueeze(1)
-                              .expand({-1, context.frames, -1, -1, -1})
-                              .to(options.device);  // [B, F, 4, h, w]
+  const Tensor pictures =
+      branches(image_latents, options).to(options.device, options.dtype);  // [B, 4, h, w]
+  const bool is_parted = unet.conv_in().is_parted();
+  const Tensor of_pictures =  // [B, C, h, w]
+      is_parted ? unet.conv_in().of_picture(nn::channels_last(pictures)) : Tensor();
   const Tensor scale =
       at::tensor(options.guidance, at::kFloat).view({1, -1, 1, 1, 1}).to(options.device);
+
+  // [B, F, C, h, w] of branches [first, first + count).
+  const auto embed = [=, &unet](const Tensor& noisy, std::int64_t first, std::int64_t count) {
+    if (is_parted) {
+      const Tensor of_noise = unet.conv_in().of_noise(nn::channels_last(noisy[0]));  // [F, C, h, w]
+      return of_noise.unsqueeze(0) + of_pictures.narrow(0, first, count).unsqueeze(1);
+    }
+    const auto expand = [&](const Tensor& x) {
+      return x.expand({count, context.frames, -1, -1, -1});
+    };
+    const Tensor all = pictures.narrow(0, first, count).unsqueeze(1);
+    return unet.embed(at::cat({expand(noisy), expand(all)}, 2));
+  };
 
   return [=, &unet](const Tensor& x, double sigma) {
     const auto found = std::find(options.sigmas.begin(), options.sigmas.end(), sigma);
     TORCH_CHECK(found != options.sigmas.end(), "sigma ", sigma, " is not part of the schedule");
     const std::int64_t step = found - options.sigmas.begin();
     const auto [c_skip, c_out, c_in, c_noise] = sampling::precondition(sigma);
+    const Tensor noisy = (x * c_in).to(options.dtype);  // [1, F, 4, h, w]
 
-    const Tensor scaled = (x * c_in).expand({pictures.size(0), -1, -1, -1, -1});
-    const Tensor input = at::cat({scaled, pictures}, 2).to(options.dtype);  // [B, F, 8, h, w]
-    const auto branch = [&](std::int64_t i) {
-      return unet.forward(input.narrow(0, i, 1), step, context.clip(i), before).to(at::kFloat);
+    const auto features = [&](const networks::ClipContext& of, std::int64_t first,
+                              std::int64_t count) {
+      return unet.features(embed(noisy, first, count), step, of, before);
     };
-    if (!options.is_guided()) return branch(0) * c_out + x * c_skip;
+    const auto denoised = [&](const Tensor& output) {
+      return output.to(at::kFloat) * c_out + x * c_skip;
+    };
+    if (!options.is_guided()) return denoised(unet.project(features(context, 0, 1)));
 
     Tensor unconditional, conditional;
     if (options.sequential) {
-      unconditional = branch(0);
-      conditional = branch(1);
+      unconditional = features(context.clip(0), 0, 1);
+      conditional = features(context.clip(1), 1, 1);
     } else {
-      const Tensor both = unet.forward(input, step, context, before).to(at::kFloat);
+      const Tensor both = features(context, 0, 2);
       unconditional = both.narrow(0, 0, 1);
       conditional = both.narrow(0, 1, 1);
     }
-    return (unconditional + scale * (conditional - unconditional)) * c_out + x * c_skip;
+    const auto guided = [&](const Tensor& u, const Tensor& c) {
+      return at::lerp(u.to(at::kFloat), c.to(at::kFloat), scale);
+    };
+    if (unet.guides_features())
+      return denoised(unet.project(guided(unconditional, conditional).to(options.dtype)));
+    return denoised(guided(unet.project(unconditional), unet.project(conditional)));
   };
 }
 

@@ -1,6 +1,7 @@
 #include "networks/unet/unet_spatio_temporal_condition.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/conv2d.h>
 #include <ATen/ops/silu.h>
 
 #include "nn/layout.h"
@@ -35,6 +36,41 @@ bool has_attention(const std::string& block_type) { return block_type.starts_wit
 
 }  // namespace
 
+InputConv::InputConv(nn::Module& parent, std::string name, std::int64_t in, std::int64_t out)
+    : Module(parent, std::move(name)),
+      noise_(*this, "", in / 2, out, 3, 1, 1),
+      picture_(*this, "", in - in / 2, out, 3, 1, 1, nn::Bias::no),
+      whole_(*this, "", in, out, 3, 1, 1) {
+  register_parameter("weight", {out, in, 3, 3}, &weight_, true);
+  register_parameter("bias", {out}, &bias_);
+}
+
+void InputConv::fold() {
+  const auto take = [&](nn::Conv2d& conv, std::int64_t begin, std::int64_t count) {
+    conv.weight = nn::channels_last(weight_.narrow(1, begin, count));
+    conv.fold();
+  };
+  const std::int64_t in = weight_.size(1);
+  if (savings_.split_input) {
+    take(noise_, 0, in / 2);
+    take(picture_, in / 2, in - in / 2);
+    noise_.bias = bias_;
+  } else {
+    take(whole_, 0, in);
+    whole_.bias = bias_;
+  }
+  weight_.reset();
+}
+
+Tensor InputConv::forward(const Tensor& sample) const {
+  if (is_parted()) {
+    const std::int64_t noisy = sample.size(1) / 2;
+    return of_noise(nn::channels_last(sample.narrow(1, 0, noisy))) +
+           of_picture(nn::channels_last(sample.narrow(1, noisy, sample.size(1) - noisy)));
+  }
+  return whole_.is_loaded() ? whole_.forward(sample) : at::conv2d(sample, weight_, bias_, 1, 1);
+}
+
 ClipContext ClipContext::clip(std::int64_t i) const {
   return {frames, of_clip(down, i), mid.clip(i), of_clip(up, i)};
 }
@@ -42,7 +78,7 @@ ClipContext ClipContext::clip(std::int64_t i) const {
 UNetSpatioTemporalConditionModel::UNetSpatioTemporalConditionModel(const UNetConfig& config,
                                                                    const UNetNormEps& eps)
     : config_(config),
-      conv_in_(*this, "conv_in", config.in_channels, config.block_out_channels.front(), 3, 1, 1),
+      conv_in_(*this, "conv_in", config.in_channels, config.block_out_channels.front()),
       time_embedding_(*this, "time_embedding", config.block_out_channels.front(),
                       4 * config.block_out_channels.front(), 4 * config.block_out_channels.front()),
       add_embedding_(*this, "add_embedding", config.projection_class_embeddings_input_dim,
@@ -102,21 +138,28 @@ ClipContext UNetSpatioTemporalConditionModel::prepare(const Tensor& embeds,
   return context;
 }
 
-Tensor UNetSpatioTemporalConditionModel::forward(const Tensor& sample, std::int64_t step,
-                                                 const ClipContext& context,
-                                                 const BeforeUnit& before) const {
-  const std::int64_t frames = context.frames;
-  Tensor x = conv_in_.forward(nn::channels_last(sample.flatten(0, 1)));  // [B*F, C, h, w]
+Tensor UNetSpatioTemporalConditionModel::embed(const Tensor& sample) const {
+  return conv_in_.forward(nn::channels_last(sample.flatten(0, 1)))
+      .unflatten(0, {sample.size(0), sample.size(1)});
+}
 
+Tensor UNetSpatioTemporalConditionModel::features(const Tensor& embedded, std::int64_t step,
+                                                  const ClipContext& context,
+                                                  const BeforeUnit& before) const {
+  const std::int64_t frames = context.frames;
+  Tensor x = nn::channels_last(embedded.flatten(0, 1));  // [B*F, C, h, w]
   std::vector<Tensor> skips = {x};
   for (std::size_t i = 0; i < down_blocks_.size(); ++i)
     x = down_blocks_[i].forward(std::move(x), frames, context.down[i], step, skips, before);
   x = mid_block_.forward(std::move(x), frames, context.mid, step, before);
   for (std::size_t i = 0; i < up_blocks_.size(); ++i)
     x = up_blocks_[i].forward(std::move(x), frames, context.up[i], step, skips, before);
+  return conv_norm_out_.forward_silu(x).unflatten(0, {embedded.size(0), frames});
+}
 
-  x = conv_out_.forward(conv_norm_out_.forward_silu(x));
-  return x.unflatten(0, {sample.size(0), frames});
+Tensor UNetSpatioTemporalConditionModel::project(const Tensor& features) const {
+  return conv_out_.forward(nn::channels_last(features.flatten(0, 1)))
+      .unflatten(0, {features.size(0), features.size(1)});
 }
 
 }  // namespace svd::networks

@@ -16,6 +16,29 @@ struct UNetNormEps {
   double up = 1e-5;
 };
 
+/// The UNet's first convolution, over noisy latents and image latents. Keys: weight, bias.
+class InputConv : public nn::Module {
+ public:
+  InputConv(nn::Module& parent, std::string name, std::int64_t in, std::int64_t out);
+
+  /// sample: [N, in, h, w] -> [N, out, h, w].
+  Tensor forward(const Tensor& sample) const;
+
+  /// Its two shares, whose sum is `forward`, once `fold` has parted them: of the first half of the
+  /// channels, with the bias, and of the others.
+  Tensor of_noise(const Tensor& noisy) const { return noise_.forward(noisy); }
+  Tensor of_picture(const Tensor& latents) const { return picture_.forward(latents); }
+  bool is_parted() const { return noise_.is_loaded(); }
+  void fold() override;
+
+ private:
+  Tensor weight_;  // [out, in, 3, 3]
+  Tensor bias_;
+  nn::Conv2d noise_;  // made by fold, as is picture_
+  nn::Conv2d picture_;
+  nn::Conv2d whole_;  // made by fold with Savings::split_input off
+};
+
 /// All that stays constant over a clip's denoising: time embeddings of every step, the one-token
 /// cross-attentions, the frame embeddings. Made by `prepare`, read by `forward`.
 struct ClipContext {
@@ -45,11 +68,26 @@ class UNetSpatioTemporalConditionModel : public nn::Module {
   /// 2^(levels-1). `step` indexes the timesteps given to `prepare`. Result
   /// [B, F, out_channels, h, w]. Differentiable.
   Tensor forward(const Tensor& sample, std::int64_t step, const ClipContext& context,
-                 const BeforeUnit& before) const;
+                 const BeforeUnit& before) const {
+    return project(features(embed(sample), step, context, before));
+  }
+
+  /// The three parts of `forward`: the first convolution, [B, F, C, h, w] ...
+  Tensor embed(const Tensor& sample) const;
+  /// ... all between, to the last norm and its SiLU, same shape ...
+  Tensor features(const Tensor& embedded, std::int64_t step, const ClipContext& context,
+                  const BeforeUnit& before) const;
+  /// ... and the last convolution, which is linear: [B, F, out_channels, h, w].
+  Tensor project(const Tensor& features) const;
+
+  const InputConv& conv_in() const { return conv_in_; }
+
+  /// Whether guidance is to be applied to `features` (Savings::guided_features).
+  bool guides_features() const { return savings_.guided_features; }
 
  private:
   UNetConfig config_;
-  nn::Conv2d conv_in_;
+  InputConv conv_in_;
   nn::TimestepEmbedding time_embedding_;
   nn::TimestepEmbedding add_embedding_;
   nn::ModuleList<DownBlockSpatioTemporal> down_blocks_;
