@@ -50,6 +50,8 @@ add_library(svd::torch ALIAS svd_torch)
 target_compile_options(svd_torch INTERFACE
   "SHELL:-idirafter ${SVD_TORCH_ROOT}/include"
   "SHELL:-idirafter ${SVD_TORCH_ROOT}/include/torch/csrc/api/include" -fopenmp)
+# The wheel is a release build, and some of its classes have other members in debug builds.
+target_compile_definitions(svd_torch INTERFACE NDEBUG)
 target_link_libraries(svd_torch INTERFACE svd::torch_cpu svd::c10)
 # What libtorch_cpu itself needs (CUDA runtime stubs, libgomp) is found through its own RPATH. Our own
 # parallel loops need libgomp.so.1 too, by the same name, so there is one copy in the process.

@@ -31,8 +31,7 @@ struct MemoryPlan {
   bool stream_decoder = false;       ///< its blocks are loaded one by one, for every chunk
   /// The decoder computes its large tensors in parts of about this size; 0: in one piece.
   std::int64_t decode_part_bytes = 0;
-  /// The decoder computes some tensors twice instead of keeping them. Its sums are then put
-  /// together in another order: levels can differ by 1/255.
+  /// The decoder computes some tensors twice instead of keeping them.
   bool recompute_decoder = false;
 
   std::int64_t peak_bytes() const;  ///< expected, the cache aside

@@ -81,7 +81,8 @@ std::vector<std::string> plan_lines(const Report& report) {
   if (report.memory) {
     const std::string choices = describe_choices(*report.memory);
     lines.push_back(fmt::format(
-        "memory   about {} of {}{}{}", format_bytes(report.memory->peak_bytes()),
+        "memory   up to about {} of {}{}{}",
+        format_bytes(report.memory->peak_bytes() + report.memory->cache_bytes),
         format_bytes(report.memory->limit_bytes), choices.empty() ? "" : ": ", choices));
   }
   std::string stages = "stages  ";

@@ -1,6 +1,7 @@
 #include "nn/layers.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/layer_norm.h>
@@ -109,6 +110,12 @@ Tensor GroupNorm::apply(const Tensor& x, const Tensor& second, bool silu) const 
 Tensor GroupNorm::forward_clip_silu(const Tensor& picture, std::int64_t frames) const {
   const Tensor normed = apply(picture_to_clip(picture, frames), {}, true);  // [B, C, F*h, w]
   return to_picture(normed, frames, picture.size(2), picture.size(3));
+}
+
+bool GroupNorm::knows_parts_of(const Tensor& picture) {
+  const auto type = picture.scalar_type();
+  return picture.device().is_cpu() && !at::GradMode::is_enabled() && picture.numel() > 0 &&
+         (type == at::kFloat || type == at::kBFloat16 || type == at::kHalf);
 }
 
 Tensor GroupNorm::statistics(const Tensor& columns) const {

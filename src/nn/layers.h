@@ -120,6 +120,9 @@ class GroupNorm : public Module {
   Tensor forward_silu(const Tensor& picture) const { return apply(picture, {}, true); }
   double eps() const { return eps_; }
 
+  /// Whether `statistics` and `normalize_silu` take pictures like this one.
+  static bool knows_parts_of(const Tensor& picture);
+
   /// forward_silu(cat({picture, skip}, 1)) without the concatenation; `skip` may be undefined.
   Tensor forward_silu(const Tensor& picture, const Tensor& skip) const {
     return apply(picture, skip, true);

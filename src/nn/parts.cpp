@@ -34,9 +34,9 @@ Tensor by_pictures(const Tensor& x, std::int64_t bytes,
 }
 
 void for_parts(std::int64_t total, std::int64_t unit_bytes,
-               const std::function<void(std::int64_t, std::int64_t)>& body) {
-  const std::int64_t step =
-      std::max<std::int64_t>(1, part_limits().part_bytes / std::max<std::int64_t>(1, unit_bytes));
+               const std::function<void(std::int64_t, std::int64_t)>& body, std::int64_t block) {
+  const std::int64_t fitting = part_limits().part_bytes / std::max<std::int64_t>(1, unit_bytes);
+  const std::int64_t step = std::max<std::int64_t>(1, fitting / block) * block;
   for (std::int64_t first = 0; first < total; first += step)
     body(first, std::min(step, total - first));
 }

@@ -23,9 +23,10 @@ struct PartLimits {
   /// Tokens of a chunk: the four times wider hidden layer of a feed-forward stays in a cache of a
   /// few megabytes, and products still run at full rate.
   std::int64_t chunk_tokens = 2048;
-  /// What lies between the two norms of a temporal block is computed twice instead of being kept;
-  /// its statistics are then put together from those of the parts, which rounds differently.
+  /// What lies between the two norms of a temporal block is computed twice instead of being kept.
   bool recompute = false;
+  /// Statistics are taken over blocks of about this size, and parts are made of whole blocks.
+  std::int64_t least_bytes = std::int64_t{3} << 20;
 };
 PartLimits& part_limits();
 
@@ -39,8 +40,9 @@ bool goes_in_parts(std::int64_t bytes);
 Tensor by_pictures(const Tensor& x, std::int64_t bytes,
                    const std::function<Tensor(const Tensor&)>& compute, Tensor out = {});
 
-/// body(first, count) for parts of `total` units of `unit_bytes` each.
+/// body(first, count) for parts of `total` units of `unit_bytes` each; all parts but the last have
+/// multiples of `block` units.
 void for_parts(std::int64_t total, std::int64_t unit_bytes,
-               const std::function<void(std::int64_t, std::int64_t)>& body);
+               const std::function<void(std::int64_t, std::int64_t)>& body, std::int64_t block = 1);
 
 }  // namespace svd::nn

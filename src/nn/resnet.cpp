@@ -10,6 +10,7 @@
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -168,8 +169,7 @@ void TemporalResnetBlock::fold_with(const AlphaBlender& mixer, AlphaBlender::Sha
 
 Tensor TemporalResnetBlock::forward(Tensor&& picture, std::int64_t frames, const Tensor& time,
                                     const Tensor& share) const {
-  if (share_is_folded_ && !time.defined() && picture.device().is_cpu() &&
-      goes_in_parts(static_cast<std::int64_t>(picture.nbytes()))) {
+  if (share_is_folded_ && !time.defined() && norm1_.knows_parts_of(picture)) {
     forward_in_parts(picture, frames);
     return picture;
   }
@@ -180,37 +180,42 @@ Tensor TemporalResnetBlock::forward(Tensor&& picture, std::int64_t frames, const
   return at::addcmul(picture, conv2_.forward(x, frames), share);
 }
 
+// The result takes the picture's place. The second norm's statistics are put together from blocks
+// of a fixed size, so that they do not depend on how large the parts are, nor on whether what lies
+// between the norms is kept or computed twice.
 void TemporalResnetBlock::forward_in_parts(Tensor& picture, std::int64_t frames) const {
   const Tensor columns = picture_to_columns(picture, frames);  // [B, C, F, h*w], the same memory
   const std::int64_t positions = columns.size(3);
   const auto position_bytes = static_cast<std::int64_t>(columns.nbytes()) / positions;
+  const std::int64_t block = std::clamp<std::int64_t>(
+      part_limits().least_bytes / std::max<std::int64_t>(1, position_bytes), 1, positions);
   const Tensor first_norm = norm1_.statistics(columns);
   const auto compute_hidden = [&](std::int64_t first, std::int64_t count) {
     const Tensor part = columns.narrow(3, first, count);
     return conv1_.forward_columns(norm1_.normalize_silu(part, first_norm), {});
   };
 
-  Tensor hidden, second_norm;
-  if (part_limits().recompute) {
-    StatisticsOfParts statistics;
-    for_parts(positions, position_bytes, [&](std::int64_t first, std::int64_t count) {
-      statistics.add(norm2_.statistics(compute_hidden(first, count)), count);
-    });
-    second_norm = statistics.total(norm2_.eps());
-  } else {
-    hidden = at::empty_like(columns);
-    for_parts(positions, position_bytes, [&](std::int64_t first, std::int64_t count) {
-      hidden.narrow(3, first, count).copy_(compute_hidden(first, count));
-    });
-    second_norm = norm2_.statistics(hidden);
-  }
-  for_parts(positions, position_bytes, [&](std::int64_t first, std::int64_t count) {
+  const Tensor hidden = part_limits().recompute ? Tensor() : at::empty_like(columns);
+  StatisticsOfParts statistics;
+  const auto first_half = [&](std::int64_t first, std::int64_t count) {
+    const Tensor part = compute_hidden(first, count);
+    for (std::int64_t i = 0; i < count; i += block) {
+      const std::int64_t size = std::min(block, count - i);
+      statistics.add(norm2_.statistics(part.narrow(3, i, size)), size);
+    }
+    if (hidden.defined()) hidden.narrow(3, first, count).copy_(part);
+  };
+  for_parts(positions, position_bytes, first_half, block);
+
+  const Tensor second_norm = statistics.total(norm2_.eps());
+  const auto second_half = [&](std::int64_t first, std::int64_t count) {
     const Tensor part = columns.narrow(3, first, count);
     const Tensor x = norm2_.normalize_silu(
         hidden.defined() ? hidden.narrow(3, first, count) : compute_hidden(first, count),
         second_norm);
     part.copy_(conv2_.forward_columns(x, channels_last(part)));
-  });
+  };
+  for_parts(positions, position_bytes, second_half, block);
 }
 
 SpatioTemporalResBlock::SpatioTemporalResBlock(Module& parent, std::string name, std::int64_t in,

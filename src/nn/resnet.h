@@ -83,8 +83,8 @@ class TemporalResnetBlock : public Module {
   Tensor project_time(const Tensor& time) const { return time_emb_proj_->forward(time); }
 
   /// picture + share * residual(picture), where `share` (a tensor [1]) is left out once
-  /// `fold_with` has put it into the weights. picture: [B*F, C, h, w], overwritten where it is
-  /// large; time: [B, C] or undefined.
+  /// `fold_with` has put it into the weights. picture: [B*F, C, h, w], may be overwritten; time:
+  /// [B, C] or undefined.
   Tensor forward(Tensor&& picture, std::int64_t frames, const Tensor& time,
                  const Tensor& share) const;
   void fold_with(const AlphaBlender& mixer, AlphaBlender::Share share);

@@ -80,11 +80,7 @@ class VaePeak : public Peak {
     }
     drop(in);
     hold(out);
-    if (!temporal_) return;
-    if (!goes_in_parts(out))
-      use(2 * out);
-    else
-      use((limits_.recompute ? 0 : out) + 4 * limits_.part_bytes);
+    if (temporal_) use((limits_.recompute ? 0 : out) + 3 * std::min(out, limits_.part_bytes));
   }
 
   // The normalised copy, query, key, value and what is made of them.

@@ -32,7 +32,7 @@ std::string describe_choices(const MemoryPlan& plan) {
   std::vector<std::string> words;
   if (plan.stream_unet) words.emplace_back("UNet streamed");
   if (plan.sequential_guidance) words.emplace_back("guidance sequential");
-  if (plan.recompute_decoder) words.emplace_back("decoder recomputes");
+  if (plan.recompute_decoder) words.emplace_back("decoder computes twice");
   return fmt::format("{}", fmt::join(words, ", "));
 }
 
@@ -41,8 +41,6 @@ namespace {
 
 /// Code and tables of libraries that are touched only when they are used, stacks of threads.
 constexpr std::int64_t kLibraries = std::int64_t{136} << 20;
-/// Frames that a video encoder looks ahead.
-constexpr std::int64_t kEncoderFrames = 60;
 /// A part that holds everything.
 constexpr std::int64_t kInOnePiece = std::int64_t{1} << 60;
 
@@ -151,11 +149,19 @@ Way first_that_fits(const std::vector<Way>& ways, std::int64_t room, const Need&
   });
 }
 
+/// Frames that a video encoder looks ahead, in host memory.
+std::int64_t encoder_bytes(const Request& request) {
+  constexpr std::int64_t kFrames = 60;
+  if (!c10::Device(request.device).is_cpu()) return 0;
+  return kFrames * request.width * request.height * std::int64_t{3} / 2;
+}
+
 /// The fastest plan. A stage that fits in no way has its smallest.
 MemoryPlan closest_plan(const Request& request, const ModelConfig& config,
                         const MemoryLimits& limits) {
   const Needs needs = needs_of(request, config);
-  const std::int64_t room = limits.limit_bytes - limits.process_bytes;
+  const std::int64_t process = limits.process_bytes + encoder_bytes(request);
+  const std::int64_t room = limits.limit_bytes - process;
   std::vector<SamplingWay> ways = {{false, false}, {true, false}};
   if (needs.guided) ways = {{false, false}, {false, true}, {true, false}, {true, true}};
   const auto sample_need = [&](const SamplingWay& way) { return sampling(needs, way); };
@@ -167,7 +173,7 @@ MemoryPlan closest_plan(const Request& request, const ModelConfig& config,
 
   MemoryPlan plan;
   plan.limit_bytes = limits.limit_bytes;
-  plan.process_bytes = limits.process_bytes;
+  plan.process_bytes = process;
   plan.stages = {conditioning(needs), sample_need(sample), decode_need(decode)};
   plan.stream_unet = sample.streamed;
   if (sample.streamed) {
@@ -186,8 +192,8 @@ MemoryPlan closest_plan(const Request& request, const ModelConfig& config,
 std::string amount(std::int64_t bytes) {
   constexpr double kMebi = 1 << 20, kGibi = 1 << 30;
   const double count = static_cast<double>(bytes);
-  return count < kGibi ? fmt::format("{:.0f} MiB", std::ceil(count / kMebi))
-                       : fmt::format("{:.1f} GiB", std::ceil(10 * count / kGibi) / 10);
+  return count < 10 * kGibi ? fmt::format("{:.0f} MiB", std::ceil(count / kMebi))
+                            : fmt::format("{:.1f} GiB", count / kGibi);
 }
 
 /// One way to need less.
@@ -198,17 +204,34 @@ struct Change {
 
 using Fits = std::function<bool(const Request&)>;
 
-/// The largest picture of the same shape that fits.
+/// The largest picture of about the same shape that fits.
 std::optional<Change> with_smaller_picture(const Change& change, int multiple, const Fits& fits) {
   const Request& whole = change.request;
+  const bool is_wide = whole.width >= whole.height;
+  const int longer = is_wide ? whole.width : whole.height;
+  const int shorter = is_wide ? whole.height : whole.width;
   Request smaller = whole;
-  for (int height = whole.height - multiple; height >= multiple; height -= multiple) {
-    smaller.height = height;
-    const int width = static_cast<int>(std::int64_t{whole.width} * height / whole.height);
-    smaller.width = std::max(multiple, width / multiple * multiple);
+  for (int side = longer - multiple; side >= multiple; side -= multiple) {
+    const double exact = static_cast<double>(shorter) * side / longer / multiple;
+    const int other = std::max(1, static_cast<int>(std::lround(exact))) * multiple;
+    smaller.width = is_wide ? side : other;
+    smaller.height = is_wide ? other : side;
     if (fits(smaller))
       return Change{change.option + fmt::format("--size {}x{}", smaller.width, smaller.height),
                     smaller};
+  }
+  return std::nullopt;
+}
+
+/// The longest clip that fits, if it is no less than half as long.
+std::optional<Change> with_fewer_frames(const Request& request, const Fits& fits) {
+  Change change{"", request};
+  for (int frames = request.frames - 1; frames >= std::max(1, request.frames / 2); --frames) {
+    change.request.frames = frames;
+    change.request.decode_chunk = std::min(request.decode_chunk, frames);
+    if (!fits(change.request)) continue;
+    change.option = fmt::format("--frames {}", frames);
+    return change;
   }
   return std::nullopt;
 }
@@ -245,9 +268,13 @@ std::vector<std::string> options_that_fit(const Request& request, int multiple, 
   };
   for (const Change& candidate : single) keep(candidate);
   if (options.empty()) keep(all);
-  if (const auto smaller = with_smaller_picture({"", request}, multiple, fits)) keep(*smaller);
-  if (options.size() <= 1) {
-    if (const auto smaller = with_smaller_picture(all, multiple, fits)) keep(*smaller);
+  if (const auto fewer = with_fewer_frames(request, fits)) keep(*fewer);
+  const auto smaller = with_smaller_picture({"", request}, multiple, fits);
+  if (smaller) keep(*smaller);
+  if (options.size() <= 1 && !all.option.empty()) {
+    const auto pixels = [](const Request& r) { return std::int64_t{r.width} * r.height; };
+    const auto larger = with_smaller_picture(all, multiple, fits);
+    if (larger && (!smaller || pixels(larger->request) > pixels(smaller->request))) keep(*larger);
   }
   return options;
 }
@@ -267,16 +294,18 @@ std::vector<std::string> options_that_fit(const Request& request, int multiple, 
   };
   const std::vector<std::string> options = options_that_fit(request, config.size_multiple(), fits);
   std::string hint = options.empty() ? std::string("no smaller setting of this clip fits either")
-                                     : fmt::format("any of these fits (they change pixels): {}",
+                                     : fmt::format("any of these fits, with other pixels: {}",
                                                    fmt::join(options, "; "));
   if (request.memory_bytes) {
-    hint += fmt::format("; --memory {}M is the least for this clip",
-                        (least.peak_bytes() + (1 << 20) - 1) >> 20);
+    // The program's own size varies a little from run to run.
+    constexpr std::int64_t kMargin = std::int64_t{16} << 20;
+    hint +=
+        fmt::format(". The clip as it is fits --memory {}M", (least.peak_bytes() + kMargin) >> 20);
   } else {
-    hint += "; --memory N plans with N instead of what is free";
+    hint += ". --memory N plans with N instead of what is free";
   }
   throw Error(ErrorKind::device,
-              fmt::format("not enough memory: {} needs {} even with every exact saving, {}",
+              fmt::format("not enough memory: {} needs {} at the least, {}",
                           fullest->stage == Stage::decode      ? "decoding"
                           : fullest->stage == Stage::condition ? "reading the picture"
                                                                : "sampling",
@@ -306,10 +335,8 @@ MemoryLimits memory_limits(const Request& request) {
   const c10::Device device(request.device);
   if (device.is_cpu()) {
     const std::int64_t resident = resident_bytes();
-    const std::int64_t encoder =
-        kEncoderFrames * request.width * request.height * std::int64_t{3} / 2;
     return {request.memory_bytes ? *request.memory_bytes : available_bytes() + resident,
-            resident + kLibraries + encoder};
+            resident + kLibraries};
   }
   const std::int64_t free = free_device_bytes(device);
   return {request.memory_bytes ? std::min(*request.memory_bytes, free) : free, 0};

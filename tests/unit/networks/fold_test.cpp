@@ -167,15 +167,17 @@ TEST_F(Folding, decodes_in_parts_to_the_same_values) {
     const Tensor latents = random({frames, config.latent_channels, 9, 7});
     nn::part_limits() = {};
     const auto [whole_calls, whole] = decode_counted(*decoder, latents);
-    nn::part_limits() = {.part_bytes = frames * (6 << 10)};
+    nn::part_limits() = {.part_bytes = frames * (6 << 10), .least_bytes = 2 << 10};
     const auto [part_calls, in_parts] = decode_counted(*decoder, latents);
     EXPECT_GT(whole_calls, 0);
     EXPECT_GT(part_calls, whole_calls) << frames;
     EXPECT_LT(distance(in_parts, whole), 1e-6);
+    nn::part_limits().part_bytes /= 2;
+    EXPECT_TRUE(decode_counted(*decoder, latents).second.equal(in_parts)) << frames;
     nn::part_limits().recompute = true;
     const auto [most_calls, recomputed] = decode_counted(*decoder, latents);
     EXPECT_GT(most_calls, part_calls) << frames;
-    EXPECT_LT(distance(recomputed, whole), 1e-6);
+    EXPECT_TRUE(recomputed.equal(in_parts)) << frames;
   }
 }
 

