@@ -163,7 +163,8 @@ RenderOptions render_options_of(const RawOptions& raw) {
   if (render.image.empty())
     refuse("--image is missing: which picture is to be animated?",
            "svd-gen --image cat.png -o cat.mp4; svd-gen -h shows more");
-  if (render.output.empty()) render.output = default_output(render.image);
+  render.output_is_derived = render.output.empty();
+  if (render.output_is_derived) render.output = default_output(render.image);
   return render;
 }
 

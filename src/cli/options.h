@@ -20,6 +20,7 @@ struct MessageOptions {
 struct RenderOptions {
   std::string image;   ///< path, or "-"
   std::string output;  ///< as given, or derived from the image's name
+  bool output_is_derived = false;
   bool overwrite = false;
   bool dry_run = false;
   std::optional<std::string> model;

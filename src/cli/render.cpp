@@ -135,6 +135,28 @@ Request resolve(const Generator& generator, const RenderOptions& options, const 
   return request;
 }
 
+/// A link to a folder stands for the folder.
+std::string behind_links(const std::string& output) {
+  const fs::path path = output;
+  std::error_code code;
+  if (path.has_filename() || !fs::is_symlink(path.parent_path(), code)) return output;
+  const fs::path folder = fs::canonical(path.parent_path(), code);
+  return code ? output : (folder / "").string();
+}
+
+// Numbered frames are replaced one by one, so those of a longer clip outlive a shorter one.
+void warn_about_later_frames(const RenderOptions& options, const Request& request, Console& console,
+                             Report& report) {
+  const fs::path output = options.output;
+  const auto numbered = media::parse_numbered_name(output.filename().string());
+  if (!numbered) return;
+  const fs::path next = media::parent_folder(output) / numbered->file(request.frames);
+  std::error_code code;
+  if (!fs::exists(next, code)) return;
+  report.warnings.push_back(next.string() + " and what follows are of another clip");
+  console.warning(report.warnings.back());
+}
+
 media::OutputOptions output_options(const RenderOptions& options, const Request& request) {
   media::OutputOptions output;
   output.path = options.output;
@@ -148,14 +170,18 @@ media::OutputOptions output_options(const RenderOptions& options, const Request&
 
 }  // namespace
 
-void render(const RenderOptions& options, Console& console, SignalWatcher& signals,
-            Report& report) {
+void render(const RenderOptions& given, Console& console, SignalWatcher& signals, Report& report) {
+  RenderOptions options = given;
+  options.output = behind_links(given.output);
   report.image = options.image;
-  report.output = options.output;
+  report.output = given.output;
   report.dry_run = options.dry_run;
   check_usage(options);
+  // What is wrong with a derived name may be the picture's fault.
+  Image picture;
+  if (options.output_is_derived) picture = read_picture(options, console);
   check_outputs(options);
-  Image picture = read_picture(options, console);
+  if (!options.output_is_derived) picture = read_picture(options, console);
   report.image_width = picture.width;
   report.image_height = picture.height;
   Generator generator = open_model(options, console, report);
@@ -179,6 +205,7 @@ void render(const RenderOptions& options, Console& console, SignalWatcher& signa
   Progress progress(console);
   const std::unique_ptr<FrameSink> sink = media::open_output(output_options(options, request));
   report.result = generator.run(request, images, *sink, progress, stop);
+  warn_about_later_frames(options, request, console, report);
   console.info(summary_line(report));
 }
 

@@ -153,3 +153,19 @@ print(header["latents"]["dtype"], header["latents"]["shape"])')" = "F32 [3, 4, 8
   TERM=xterm NO_COLOR=1 svd --image missing.png --force-tty
   [[ $stderr != *$'\033[1;31m'* ]]
 }
+
+@test "a link to a folder takes the frames" {
+  mkdir disk
+  ln -s disk frames
+  tiny -o frames/
+  expect_status 0
+  [ -L frames ]
+  [ -s disk/00002.png ]
+}
+
+@test "frames of a longer clip that outlive a shorter one are told" {
+  tiny -o f_%02d.png
+  tiny --frames 2 --overwrite -o f_%02d.png
+  expect_status 0
+  expect_in_stderr "f_02.png and what follows are of another clip"
+}

@@ -11,6 +11,10 @@ load ../support/cli
   refused 3 empty.png --image empty.png --model tiny
 }
 
+@test "picture: a name that is too long" {
+  refused 3 "too long" --image "$(printf 'a%.0s' {1..300}).png" --model tiny
+}
+
 @test "picture: cut off" {
   python3 "$SUPPORT/pictures.py" rgb 300 200 whole.png
   ffmpeg -loglevel error -i whole.png whole.jpg
