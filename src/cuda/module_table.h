@@ -7,7 +7,7 @@
 extern "C" {
 
 /// Raised whenever the layout or the meaning of the table changes.
-inline constexpr std::uint32_t kSvdCudaAbi = 1;
+inline constexpr std::uint32_t kSvdCudaAbi = 2;
 
 struct SvdCudaDevice {
   char name[256];
@@ -15,6 +15,9 @@ struct SvdCudaDevice {
   int minor;
   std::uint64_t total_bytes;
 };
+
+/// A recorded sequence of kernels.
+struct SvdCudaGraph;
 
 /// Functions return 0, or else an error code that `error_text` turns into words.
 struct SvdCudaTable {
@@ -28,6 +31,14 @@ struct SvdCudaTable {
   int (*device)(int ordinal, SvdCudaDevice* device);
   int (*memory)(int ordinal, std::uint64_t* free_bytes, std::uint64_t* total_bytes);
   int (*empty_cache)();  ///< returns unused cached memory of all devices to the driver
+
+  /// From here to `graph_end` the calling thread's work on a device is recorded and not computed.
+  /// `graph` is set to null on failure.
+  int (*graph_begin)(int ordinal, SvdCudaGraph** graph);
+  int (*graph_end)(SvdCudaGraph* graph);
+  int (*graph_replay)(SvdCudaGraph* graph);    ///< on the current stream
+  void (*graph_destroy)(SvdCudaGraph* graph);  ///< null: nothing happens
+
   const char* (*error_text)(int code);
 };
 

@@ -1,4 +1,8 @@
+#include <ATen/cuda/CUDAEvent.h>
+#include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime_api.h>
 #include <torch/version.h>
 
@@ -6,8 +10,15 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <memory>
+#include <optional>
 
 #include "cuda/module_table.h"
+
+struct SvdCudaGraph {
+  at::cuda::CUDAGraph graph;
+  std::optional<c10::cuda::CUDAStreamGuard> stream;  ///< while it is recorded
+};
 
 namespace {
 
@@ -68,6 +79,46 @@ int empty_cache() {
   }
 }
 
+// What throws in torch has no code.
+template <class Body>
+int guarded(const Body& body) {
+  try {
+    body();
+    return 0;
+  } catch (const std::exception&) {
+    cudaGetLastError();
+    return kException;
+  }
+}
+
+int graph_begin(int ordinal, SvdCudaGraph** graph) {
+  *graph = nullptr;
+  auto fresh = std::make_unique<SvdCudaGraph>();
+  const int error = guarded([&] {
+    const auto device = static_cast<c10::DeviceIndex>(ordinal);
+    // Capturing needs a stream of its own, behind what the current one still has to do.
+    at::cuda::CUDAEvent before;
+    before.record(c10::cuda::getCurrentCUDAStream(device));
+    fresh->stream.emplace(c10::cuda::getStreamFromPool(false, device));
+    before.block(fresh->stream->current_stream());
+    fresh->graph.capture_begin();
+  });
+  if (error == 0) *graph = fresh.release();
+  return error;
+}
+
+int graph_end(SvdCudaGraph* graph) {
+  const int error = guarded([&] { graph->graph.capture_end(); });
+  graph->stream.reset();  // the caller's stream is the current one again
+  return error;
+}
+
+int graph_replay(SvdCudaGraph* graph) {
+  return guarded([&] { graph->graph.replay(); });
+}
+
+void graph_destroy(SvdCudaGraph* graph) { delete graph; }
+
 const char* error_text(int code) {
   return code == kException ? "exception inside torch"
                             : cudaGetErrorString(static_cast<cudaError_t>(code));
@@ -78,6 +129,7 @@ const char* error_text(int code) {
 extern "C" __attribute__((visibility("default"))) const SvdCudaTable* svd_cuda_table() {
   static const SvdCudaTable table = {
       kSvdCudaAbi,  TORCH_VERSION, CUDART_VERSION, SVD_CUDA_KERNELS, driver_version,
-      device_count, device,        memory,         empty_cache,      error_text};
+      device_count, device,        memory,         empty_cache,      graph_begin,
+      graph_end,    graph_replay,  graph_destroy,  error_text};
   return &table;
 }

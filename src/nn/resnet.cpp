@@ -64,6 +64,10 @@ ResBlockConstants ResBlockConstants::clip(std::int64_t i) const {
   return {take(spatial), take(temporal)};
 }
 
+ResBlockConstants ResBlockConstants::at(const Tensor& step) const {
+  return {spatial.index_select(0, step), temporal.index_select(0, step)};
+}
+
 ShortcutConv::ShortcutConv(Module& parent, std::string name, std::int64_t in, std::int64_t out,
                            std::int64_t skip)
     : Module(parent, std::move(name)),
@@ -256,11 +260,10 @@ Tensor SpatioTemporalResBlock::forward(Tensor&& picture, std::int64_t frames,
 }
 
 Tensor SpatioTemporalResBlock::forward(ResBlockInput&& input, std::int64_t frames,
-                                       const ResBlockConstants& constants,
-                                       std::int64_t step) const {
-  Tensor spatial = spatial_res_block_.forward(input, constants.spatial[step]);
+                                       const ResBlockConstants& constants) const {
+  Tensor spatial = spatial_res_block_.forward(input, constants.spatial[0]);
   input = {};
-  return blend(std::move(spatial), frames, constants.temporal[step]);
+  return blend(std::move(spatial), frames, constants.temporal[0]);
 }
 
 Downsample2D::Downsample2D(Module& parent, std::string name, std::int64_t channels, Padding padding)

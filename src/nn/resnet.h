@@ -12,7 +12,8 @@ struct ResBlockConstants {
   Tensor spatial;   // [steps, B, C]
   Tensor temporal;  // [steps, B, C]
 
-  ResBlockConstants clip(std::int64_t i) const;  ///< of one of the clips
+  ResBlockConstants clip(std::int64_t i) const;    ///< of one of the clips
+  ResBlockConstants at(const Tensor& step) const;  ///< of one of the steps, an int64 tensor [1]
 };
 
 /// Input of a res block: a picture, or in a UNet's up blocks the picture and the skip whose
@@ -118,8 +119,9 @@ class SpatioTemporalResBlock : public Module {
   /// Without time embedding, as in the VAE; the picture is enlarged first if `before` is not null.
   /// Inputs are given up: large ones are overwritten, all are gone before the temporal branch runs.
   Tensor forward(Tensor&& picture, std::int64_t frames, const Upsample2D* before = nullptr) const;
-  Tensor forward(ResBlockInput&& input, std::int64_t frames, const ResBlockConstants& constants,
-                 std::int64_t step) const;
+  /// With those of one step.
+  Tensor forward(ResBlockInput&& input, std::int64_t frames,
+                 const ResBlockConstants& constants) const;
   void fold() override;
 
  private:

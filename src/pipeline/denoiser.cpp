@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/lerp.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
@@ -18,6 +19,16 @@ namespace {
 // [1, ...] -> [2, ...]: zeros, then x; without guidance x alone.
 Tensor branches(const Tensor& x, const DenoiserOptions& options) {
   return options.is_guided() ? at::cat({at::zeros_like(x), x}, 0) : x;
+}
+
+// [steps, 3]: c_skip, c_out and c_in, float32.
+Tensor preconditioning(const DenoiserOptions& options) {
+  std::vector<double> rows;
+  for (std::size_t i = 0; i + 1 < options.sigmas.size(); ++i) {
+    const auto [c_skip, c_out, c_in, c_noise] = sampling::precondition(options.sigmas[i]);
+    rows.insert(rows.end(), {c_skip, c_out, c_in});
+  }
+  return at::tensor(rows, at::kDouble).to(at::kFloat).view({-1, 3}).to(options.device);
 }
 
 }  // namespace
@@ -39,10 +50,9 @@ networks::ClipContext prepare_clip(const networks::UNetSpatioTemporalConditionMo
       at::tensor(noise_levels, at::kDouble).to(at::kFloat).to(options.device), before);
 }
 
-sampling::Denoiser guided_denoiser(const networks::UNetSpatioTemporalConditionModel& unet,
-                                   const networks::ClipContext& context,
-                                   const Tensor& image_latents, const DenoiserOptions& options,
-                                   const nn::BeforeUnit& before) {
+GuidedStep guided_step(const networks::UNetSpatioTemporalConditionModel& unet,
+                       const networks::ClipContext& context, const Tensor& image_latents,
+                       const DenoiserOptions& options, const nn::BeforeUnit& before) {
   const Tensor pictures =
       branches(image_latents, options).to(options.device, options.dtype);  // [B, 4, h, w]
   const bool is_parted = unet.conv_in().is_parted();
@@ -64,28 +74,29 @@ sampling::Denoiser guided_denoiser(const networks::UNetSpatioTemporalConditionMo
     return unet.embed(at::cat({expand(noisy), expand(all)}, 2));
   };
 
-  return [=, &unet](const Tensor& x, double sigma) {
-    const auto found = std::find(options.sigmas.begin(), options.sigmas.end(), sigma);
-    TORCH_CHECK(found != options.sigmas.end(), "sigma ", sigma, " is not part of the schedule");
-    const std::int64_t step = found - options.sigmas.begin();
-    const auto [c_skip, c_out, c_in, c_noise] = sampling::precondition(sigma);
+  const Tensor coefficients = preconditioning(options);
+
+  return [=, &unet](const Tensor& x, const Tensor& step) {
+    const std::vector<Tensor> of_step = coefficients.index_select(0, step)[0].unbind();
+    const Tensor &c_skip = of_step[0], &c_out = of_step[1], &c_in = of_step[2];
     const Tensor noisy = (x * c_in).to(options.dtype);  // [1, F, 4, h, w]
+    const networks::ClipContext now = context.at(step);
 
     const auto features = [&](const networks::ClipContext& of, std::int64_t first,
                               std::int64_t count) {
-      return unet.features(embed(noisy, first, count), step, of, before);
+      return unet.features(embed(noisy, first, count), of, before);
     };
     const auto denoised = [&](const Tensor& output) {
       return output.to(at::kFloat) * c_out + x * c_skip;
     };
-    if (!options.is_guided()) return denoised(unet.project(features(context, 0, 1)));
+    if (!options.is_guided()) return denoised(unet.project(features(now, 0, 1)));
 
     Tensor unconditional, conditional;
     if (options.sequential) {
-      unconditional = features(context.clip(0), 0, 1);
-      conditional = features(context.clip(1), 1, 1);
+      unconditional = features(now.clip(0), 0, 1);
+      conditional = features(now.clip(1), 1, 1);
     } else {
-      const Tensor both = features(context, 0, 2);
+      const Tensor both = features(now, 0, 2);
       unconditional = both.narrow(0, 0, 1);
       conditional = both.narrow(0, 1, 1);
     }
@@ -95,6 +106,14 @@ sampling::Denoiser guided_denoiser(const networks::UNetSpatioTemporalConditionMo
     if (unet.guides_features())
       return denoised(unet.project(guided(unconditional, conditional).to(options.dtype)));
     return denoised(guided(unet.project(unconditional), unet.project(conditional)));
+  };
+}
+
+sampling::Denoiser as_denoiser(const GuidedStep& step, const DenoiserOptions& options) {
+  return [step, sigmas = options.sigmas](const Tensor& x, double sigma) {
+    const auto found = std::find(sigmas.begin(), sigmas.end(), sigma);
+    TORCH_CHECK(found != sigmas.end(), "sigma ", sigma, " is not part of the schedule");
+    return step(x, at::full({1}, found - sigmas.begin(), x.options().dtype(at::kLong)));
   };
 }
 

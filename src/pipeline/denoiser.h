@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <vector>
 
 #include "networks/unet/unet_spatio_temporal_condition.h"
@@ -36,12 +37,18 @@ networks::ClipContext prepare_clip(const networks::UNetSpatioTemporalConditionMo
                                    const Conditioning& conditioning, const DenoiserOptions& options,
                                    const nn::BeforeUnit& before);
 
-/// The guided, preconditioned model as a sampler sees it: x [1, F, 4, h, w] float32 -> x0.
+/// One call of the guided, preconditioned model: x [1, F, 4, h, w] float32 and the number of the
+/// step, int64 [1], both on the device -> x0. Nothing in it depends on a value that the host would
+/// have to know, so that a device can record it once and replay it.
+using GuidedStep = std::function<Tensor(const Tensor& x, const Tensor& step)>;
+
 /// image_latents: those of the conditioning; zero for the unconditional branch. The UNet must
-/// outlive the result; sigma arguments must be elements of `options.sigmas`.
-sampling::Denoiser guided_denoiser(const networks::UNetSpatioTemporalConditionModel& unet,
-                                   const networks::ClipContext& context,
-                                   const Tensor& image_latents, const DenoiserOptions& options,
-                                   const nn::BeforeUnit& before);
+/// outlive the result.
+GuidedStep guided_step(const networks::UNetSpatioTemporalConditionModel& unet,
+                       const networks::ClipContext& context, const Tensor& image_latents,
+                       const DenoiserOptions& options, const nn::BeforeUnit& before);
+
+/// The model as a sampler sees it; sigma arguments must be elements of `options.sigmas`.
+sampling::Denoiser as_denoiser(const GuidedStep& step, const DenoiserOptions& options);
 
 }  // namespace svd::pipeline

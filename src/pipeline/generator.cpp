@@ -22,6 +22,7 @@
 #include "pipeline/networks.h"
 #include "pipeline/profile.h"
 #include "pipeline/resolve.h"
+#include "pipeline/step_graph.h"
 #include "pipeline/system_memory.h"
 #include "sampling/schedule.h"
 #include "svd/error.h"
@@ -194,8 +195,12 @@ Tensor Run::sample(const Conditioning& conditioning, const Tensor& noise) {
 
   Tensor latents;
   stage(Stage::sample, request_.steps, [&] {
-    const sampling::Denoiser denoiser = pipeline::guided_denoiser(
-        unet, context, conditioning.image_latents, options, weights.for_forward());
+    pipeline::GuidedStep guided = pipeline::guided_step(unet, context, conditioning.image_latents,
+                                                      options, weights.for_forward());
+    if (device_.is_cuda() && !plan_.stream_unet)
+      guided = pipeline::replayed(guided, pipeline::cuda_recording(device_),
+                                [this] { pipeline::empty_cache(device_); });
+    const sampling::Denoiser denoiser = pipeline::as_denoiser(guided, options);
     const Tensor start = noise.to(device_) * sampling::initial_scale(options.sigmas.front());
     const auto on_step = [&](int step, const Tensor&, const Tensor&) {
       observer_.on_progress(Stage::sample, step, request_.steps);

@@ -40,6 +40,13 @@ BlockConstants BlockConstants::clip(std::int64_t i) const {
   return out;
 }
 
+BlockConstants BlockConstants::at(const Tensor& step) const {
+  BlockConstants out;
+  for (const nn::ResBlockConstants& resnet : resnets) out.resnets.push_back(resnet.at(step));
+  out.attentions = attentions;
+  return out;
+}
+
 DownBlockSpatioTemporal::DownBlockSpatioTemporal(nn::Module& parent, std::string name, int in,
                                                  int out, const BlockShape& shape)
     : Module(parent, std::move(name)),
@@ -60,12 +67,11 @@ BlockConstants DownBlockSpatioTemporal::prepare(const Tensor& time, const Tensor
 }
 
 Tensor DownBlockSpatioTemporal::forward(Tensor x, std::int64_t frames,
-                                        const BlockConstants& constants, std::int64_t step,
-                                        std::vector<Tensor>& skips,
+                                        const BlockConstants& constants, std::vector<Tensor>& skips,
                                         const BeforeUnit& before) const {
   for (std::size_t i = 0; i < resnets_.size(); ++i) {
     before(resnets_[i]);
-    x = resnets_[i].forward({std::move(x), {}}, frames, constants.resnets[i], step);
+    x = resnets_[i].forward({std::move(x), {}}, frames, constants.resnets[i]);
     if (i < attentions_.size()) {
       before(attentions_[i]);
       x = attentions_[i].forward(x, frames, constants.attentions[i]);
@@ -97,14 +103,14 @@ BlockConstants UNetMidBlockSpatioTemporal::prepare(const Tensor& time, const Ten
 }
 
 Tensor UNetMidBlockSpatioTemporal::forward(Tensor x, std::int64_t frames,
-                                           const BlockConstants& constants, std::int64_t step,
+                                           const BlockConstants& constants,
                                            const BeforeUnit& before) const {
   before(resnets_[0]);
-  x = resnets_[0].forward({std::move(x), {}}, frames, constants.resnets[0], step);
+  x = resnets_[0].forward({std::move(x), {}}, frames, constants.resnets[0]);
   before(attentions_[0]);
   x = attentions_[0].forward(x, frames, constants.attentions[0]);
   before(resnets_[1]);
-  return resnets_[1].forward({std::move(x), {}}, frames, constants.resnets[1], step);
+  return resnets_[1].forward({std::move(x), {}}, frames, constants.resnets[1]);
 }
 
 UpBlockSpatioTemporal::UpBlockSpatioTemporal(nn::Module& parent, std::string name, int in,
@@ -128,13 +134,13 @@ BlockConstants UpBlockSpatioTemporal::prepare(const Tensor& time, const Tensor& 
 }
 
 Tensor UpBlockSpatioTemporal::forward(Tensor x, std::int64_t frames,
-                                      const BlockConstants& constants, std::int64_t step,
-                                      std::vector<Tensor>& skips, const BeforeUnit& before) const {
+                                      const BlockConstants& constants, std::vector<Tensor>& skips,
+                                      const BeforeUnit& before) const {
   for (std::size_t i = 0; i < resnets_.size(); ++i) {
     before(resnets_[i]);
     nn::ResBlockInput input{std::move(x), std::move(skips.back())};
     skips.pop_back();
-    x = resnets_[i].forward(std::move(input), frames, constants.resnets[i], step);
+    x = resnets_[i].forward(std::move(input), frames, constants.resnets[i]);
     if (i < attentions_.size()) {
       before(attentions_[i]);
       x = attentions_[i].forward(x, frames, constants.attentions[i]);

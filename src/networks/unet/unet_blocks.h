@@ -14,12 +14,13 @@ namespace svd::networks {
 using nn::BeforeUnit;
 using nn::Tensor;
 
-/// What is constant over a clip in one block.
+/// What is constant over a clip in one block; `forward` takes that of one step.
 struct BlockConstants {
   std::vector<nn::ResBlockConstants> resnets;
   std::vector<nn::TransformerConstants> attentions;
 
-  BlockConstants clip(std::int64_t i) const;  ///< of one of the clips
+  BlockConstants clip(std::int64_t i) const;    ///< of one of the clips
+  BlockConstants at(const Tensor& step) const;  ///< of one of the steps
 };
 
 /// Shape of a UNet block.
@@ -42,7 +43,7 @@ class DownBlockSpatioTemporal : public nn::Module {
   BlockConstants prepare(const Tensor& time, const Tensor& context, std::int64_t frames,
                          const BeforeUnit& before) const;
   /// Every intermediate result is appended to `skips`; the last one is returned.
-  Tensor forward(Tensor x, std::int64_t frames, const BlockConstants& constants, std::int64_t step,
+  Tensor forward(Tensor x, std::int64_t frames, const BlockConstants& constants,
                  std::vector<Tensor>& skips, const BeforeUnit& before) const;
 
  private:
@@ -58,7 +59,7 @@ class UNetMidBlockSpatioTemporal : public nn::Module {
                              const BlockShape& shape);
   BlockConstants prepare(const Tensor& time, const Tensor& context, std::int64_t frames,
                          const BeforeUnit& before) const;
-  Tensor forward(Tensor x, std::int64_t frames, const BlockConstants& constants, std::int64_t step,
+  Tensor forward(Tensor x, std::int64_t frames, const BlockConstants& constants,
                  const BeforeUnit& before) const;
 
  private:
@@ -75,7 +76,7 @@ class UpBlockSpatioTemporal : public nn::Module {
   BlockConstants prepare(const Tensor& time, const Tensor& context, std::int64_t frames,
                          const BeforeUnit& before) const;
   /// Takes its inputs off the end of `skips`.
-  Tensor forward(Tensor x, std::int64_t frames, const BlockConstants& constants, std::int64_t step,
+  Tensor forward(Tensor x, std::int64_t frames, const BlockConstants& constants,
                  std::vector<Tensor>& skips, const BeforeUnit& before) const;
 
  private:

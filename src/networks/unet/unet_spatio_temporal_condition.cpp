@@ -25,10 +25,13 @@ BlockShape mid_shape(const UNetConfig& config, const UNetNormEps& eps) {
   return shape;
 }
 
-std::vector<BlockConstants> of_clip(const std::vector<BlockConstants>& blocks, std::int64_t i) {
-  std::vector<BlockConstants> out;
-  out.reserve(blocks.size());
-  for (const BlockConstants& block : blocks) out.push_back(block.clip(i));
+template <class Part>
+ClipContext parts_of(const ClipContext& context, const Part& part) {
+  ClipContext out;
+  out.frames = context.frames;
+  for (const BlockConstants& block : context.down) out.down.push_back(part(block));
+  out.mid = part(context.mid);
+  for (const BlockConstants& block : context.up) out.up.push_back(part(block));
   return out;
 }
 
@@ -72,7 +75,11 @@ Tensor InputConv::forward(const Tensor& sample) const {
 }
 
 ClipContext ClipContext::clip(std::int64_t i) const {
-  return {frames, of_clip(down, i), mid.clip(i), of_clip(up, i)};
+  return parts_of(*this, [i](const BlockConstants& block) { return block.clip(i); });
+}
+
+ClipContext ClipContext::at(const Tensor& step) const {
+  return parts_of(*this, [&](const BlockConstants& block) { return block.at(step); });
 }
 
 UNetSpatioTemporalConditionModel::UNetSpatioTemporalConditionModel(const UNetConfig& config,
@@ -143,17 +150,17 @@ Tensor UNetSpatioTemporalConditionModel::embed(const Tensor& sample) const {
       .unflatten(0, {sample.size(0), sample.size(1)});
 }
 
-Tensor UNetSpatioTemporalConditionModel::features(const Tensor& embedded, std::int64_t step,
+Tensor UNetSpatioTemporalConditionModel::features(const Tensor& embedded,
                                                   const ClipContext& context,
                                                   const BeforeUnit& before) const {
   const std::int64_t frames = context.frames;
   Tensor x = nn::channels_last(embedded.flatten(0, 1));  // [B*F, C, h, w]
   std::vector<Tensor> skips = {x};
   for (std::size_t i = 0; i < down_blocks_.size(); ++i)
-    x = down_blocks_[i].forward(std::move(x), frames, context.down[i], step, skips, before);
-  x = mid_block_.forward(std::move(x), frames, context.mid, step, before);
+    x = down_blocks_[i].forward(std::move(x), frames, context.down[i], skips, before);
+  x = mid_block_.forward(std::move(x), frames, context.mid, before);
   for (std::size_t i = 0; i < up_blocks_.size(); ++i)
-    x = up_blocks_[i].forward(std::move(x), frames, context.up[i], step, skips, before);
+    x = up_blocks_[i].forward(std::move(x), frames, context.up[i], skips, before);
   return conv_norm_out_.forward_silu(x).unflatten(0, {embedded.size(0), frames});
 }
 

@@ -49,6 +49,10 @@ struct ClipContext {
 
   /// That of one of the clips that `prepare` was given together.
   ClipContext clip(std::int64_t i) const;
+
+  /// That of one of the steps. step: int64 [1] on the context's device, so that no value has to be
+  /// known where the call is made.
+  ClipContext at(const Tensor& step) const;
 };
 
 /// diffusers: models/unets/unet_spatio_temporal_condition.py UNetSpatioTemporalConditionModel.
@@ -65,17 +69,15 @@ class UNetSpatioTemporalConditionModel : public nn::Module {
                       const Tensor& timesteps, const BeforeUnit& before) const;
 
   /// sample: [B, F, in_channels, h, w] in the dtype of the weights, h and w multiples of
-  /// 2^(levels-1). `step` indexes the timesteps given to `prepare`. Result
-  /// [B, F, out_channels, h, w]. Differentiable.
-  Tensor forward(const Tensor& sample, std::int64_t step, const ClipContext& context,
-                 const BeforeUnit& before) const {
-    return project(features(embed(sample), step, context, before));
+  /// 2^(levels-1); context: of one step. Result [B, F, out_channels, h, w]. Differentiable.
+  Tensor forward(const Tensor& sample, const ClipContext& context, const BeforeUnit& before) const {
+    return project(features(embed(sample), context, before));
   }
 
   /// The three parts of `forward`: the first convolution, [B, F, C, h, w] ...
   Tensor embed(const Tensor& sample) const;
   /// ... all between, to the last norm and its SiLU, same shape ...
-  Tensor features(const Tensor& embedded, std::int64_t step, const ClipContext& context,
+  Tensor features(const Tensor& embedded, const ClipContext& context,
                   const BeforeUnit& before) const;
   /// ... and the last convolution, which is linear: [B, F, out_channels, h, w].
   Tensor project(const Tensor& features) const;

@@ -4,6 +4,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/record_function.h>
@@ -73,7 +74,7 @@ class Folding : public testing::Test {
     const Tensor ids = at::tensor({6.0, 127.0, 0.02}, at::kDouble).unsqueeze(0);
     const ClipContext context =
         unet.prepare(embeds, ids, in.frames, at::tensor({0.7, 0.1}, at::kDouble), kNothing);
-    return unet.forward(sample, 1, context, kNothing);
+    return unet.forward(sample, context.at(at::full({1}, 1, at::kLong)), kNothing);
   }
   Tensor run_unet(bool fold) { return run_unet(fold, {}); }
 

@@ -4,6 +4,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
@@ -40,7 +41,8 @@ class Gradient : public testing::Test {
 
   Tensor loss() {
     const ClipContext context = unet_.prepare(embeds_, ids_, 3, steps_, kNothing);
-    return (unet_.forward(sample_, 0, context, kNothing) * weight_).sum();
+    return (unet_.forward(sample_, context.at(at::full({1}, 0, at::kLong)), kNothing) * weight_)
+        .sum();
   }
 
   at::Generator generator_ = at::detail::createCPUGenerator(5);

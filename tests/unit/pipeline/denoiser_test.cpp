@@ -37,7 +37,9 @@ class GuidedDenoiser : public testing::Test {
         prepare_clip(unet, conditioning, options, weights.for_prepare());
     weights.load();
     const sampling::Denoiser denoiser =
-        guided_denoiser(unet, context, conditioning.image_latents, options, weights.for_forward());
+        as_denoiser(guided_step(unet, context, conditioning.image_latents, options,
+                                weights.for_forward()),
+                    options);
     return denoiser(10 * random({1, 3, 4, 8, 16}), options.sigmas.front());
   }
 

@@ -2,6 +2,7 @@
 // (tests/golden/make_goldens.py).
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/full.h>
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
@@ -75,7 +76,8 @@ TEST_F(Golden, unet_with_two_clips_and_two_steps) {
                                                          data["c_noise"], weights.for_prepare());
       weights.load();
       for (int step = 0; step < 2; ++step) {
-        const Tensor actual = unet.forward(data["sample"], step, context, weights.for_forward());
+        const Tensor actual = unet.forward(
+            data["sample"], context.at(at::full({1}, step, at::kLong)), weights.for_forward());
         EXPECT_LT(difference(actual, expected[step]), kTolerance)
             << suffix << " step " << step << (streamed ? ", streamed" : "");
       }
@@ -108,11 +110,12 @@ TEST_F(Golden, streamed_weights_are_there_one_unit_at_a_time) {
   weights.load();
   std::int64_t most = 0, visits = 0;
   const nn::BeforeUnit load = weights.for_forward();
-  unet.forward(data["sample"], 0, context, [&](const nn::Module& unit) {
-    load(unit);
-    most = std::max(most, loaded_bytes(unet));
-    ++visits;
-  });
+  unet.forward(data["sample"], context.at(at::full({1}, 0, at::kLong)),
+               [&](const nn::Module& unit) {
+                 load(unit);
+                 most = std::max(most, loaded_bytes(unet));
+                 ++visits;
+               });
   EXPECT_GT(visits, 10);
   EXPECT_GT(most, 0);
   EXPECT_LT(most, all / 3);
@@ -131,7 +134,8 @@ TEST_F(Golden, profiles_differ_by_their_epsilons) {
     const networks::ClipContext context = unet.prepare(data["embeds"], data["added_time_ids"], 5,
                                                        data["c_noise"], weights.for_prepare());
     weights.load();
-    const Tensor actual = unet.forward(data["sample"], 0, context, weights.for_forward());
+    const Tensor actual = unet.forward(data["sample"], context.at(at::full({1}, 0, at::kLong)),
+                                       weights.for_forward());
     const auto error = [&](const std::string& suffix) {
       return (actual - data["output" + suffix][0]).square().mean().item<double>();
     };
@@ -204,7 +208,9 @@ TEST_F(Golden, low_precision_stays_close) {
                      weights.for_prepare());
     weights.load();
     const Tensor actual =
-        unet.forward(data["sample"].to(dtype), 0, context, weights.for_forward()).to(at::kFloat);
+        unet.forward(data["sample"].to(dtype), context.at(at::full({1}, 0, at::kLong)),
+                     weights.for_forward())
+            .to(at::kFloat);
     const Tensor expected = data["output_reference"][0];
     const double error =
         ((actual - expected).square().mean().sqrt() / expected.std()).item<double>();

@@ -3,6 +3,7 @@
 #include "pipeline/memory_model.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/tensor.h>
 #include <c10/core/Allocator.h>
@@ -87,7 +88,8 @@ TEST_P(MemoryModel, KnowsTheUNet) {
                                       at::tensor({0.5}), kNothing);
     unet.fold();
     const Tensor sample = at::randn({2, 5, 8, height, width}).to(dtype);
-    const std::int64_t actual = peak_of([&] { unet.forward(sample, 0, context, kNothing); });
+    const std::int64_t actual =
+        peak_of([&] { unet.forward(sample, context.at(at::full({1}, 0, at::kLong)), kNothing); });
     SCOPED_TRACE(testing::Message() << height << "x" << width);
     expect_close(unet_activations(config, {2, 5, height, width}, dtype, at::kCPU), actual);
   }
