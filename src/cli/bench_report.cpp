@@ -24,12 +24,6 @@ std::span<const double> counted_steps(const BenchReport& report) {
   return std::span(report.steps).subspan(static_cast<std::size_t>(report.warmup_steps));
 }
 
-/// Encoding happens within the decode stage and is told apart.
-double stage_seconds(const BenchReport& report, const StageRecord& record) {
-  return record.stage == Stage::decode ? record.seconds - report.encode_seconds.value_or(0)
-                                       : record.seconds;
-}
-
 double load_seconds(const BenchReport& report) {
   double seconds = report.open_seconds;
   for (const StageRecord& record : report.stages)
@@ -44,8 +38,7 @@ Json or_null(const std::optional<T>& value) {
 
 Json seconds_json(const BenchReport& report) {
   Json seconds = {{"open", report.open_seconds}};
-  for (const StageRecord& record : report.stages)
-    seconds[to_string(record.stage)] = stage_seconds(report, record);
+  for (const StageRecord& record : report.stages) seconds[to_string(record.stage)] = record.seconds;
   seconds["encode"] = or_null(report.encode_seconds);
   seconds["load"] = load_seconds(report);
   seconds["start_to_first_step"] = report.start_to_first_step;
@@ -135,8 +128,7 @@ std::string bench_text(const BenchReport& report) {
       to_string(request.vae_dtype), report.device, "", "seconds", "peak RSS");
   text += fmt::format("{:20} {:9.3f}\n", "open", report.open_seconds);
   for (const StageRecord& record : report.stages)
-    text += fmt::format("{:20} {:9.3f} {:>10}\n", to_string(record.stage),
-                        stage_seconds(report, record),
+    text += fmt::format("{:20} {:9.3f} {:>10}\n", to_string(record.stage), record.seconds,
                         record.peak_rss_bytes ? format_bytes(*record.peak_rss_bytes) : "unknown");
   if (report.encode_seconds)
     text += fmt::format("{:20} {:9.3f}\n", "encode", *report.encode_seconds);

@@ -40,7 +40,7 @@ struct BenchReport {
   double open_seconds = 0;           ///< finding the model and checking its headers
   std::vector<StageRecord> stages;
   std::vector<double> steps;             ///< seconds each, warm-up included
-  std::optional<double> encode_seconds;  ///< part of the decode stage; empty: nothing was encoded
+  std::optional<double> encode_seconds;  ///< beside decoding; empty: nothing was encoded
   double start_to_first_step = 0;
   double start_to_file = 0;  ///< or to the last frame, where nothing was encoded
   std::int64_t peak_rss_bytes = 0;

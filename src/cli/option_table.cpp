@@ -67,8 +67,9 @@ const std::vector<OptionRow>& render_options() {
       {kCompute, "--vae-dtype", "auto|float32|bfloat16|float16", "float32",
        "number format of the decoder (changes pixels slightly)"},
       {kCompute, "--memory", "SIZE", "what is free",
-       "keep to so much memory (8G, 1500M): the same pixels,\n"
-       "slower; refused if nothing fits. On a GPU: its memory"},
+       "keep to so much memory (8G, 1500M): slower, the same\n"
+       "pixels (on a GPU, of whose memory this is, rounding may\n"
+       "differ); refused if nothing fits"},
       {kCompute, "--threads", "N", "the cores it may use", "CPU threads (rounding may differ)"},
 
       {kMessages, "--json", nullptr, nullptr,

@@ -225,8 +225,7 @@ CommandLine parsed_bench(const CLI::App& app, RawOptions raw,
   with(raw, "--models-dir", [&](const auto&, const auto& text) { bench.models_dir = text; });
   with(raw, "--warmup-steps",
        [&](const auto& flag, const auto& text) { bench.warmup_steps = parse_int(flag, text); });
-  with(raw, "--without",
-       [&](const auto&, const auto& text) { bench.without = CLI::detail::split(text, ','); });
+  with(raw, "--without", [&](const auto&, const auto& text) { bench.without = split_names(text); });
   bench.profile_operations = raw.contains("--profile-ops");
   return line;
 }

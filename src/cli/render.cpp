@@ -128,9 +128,9 @@ Request resolve(const Generator& generator, const RenderOptions& options, const 
   report.request = request;
   const c10::Device device(request.device);
   console.debug("device: " + pipeline::describe(device));
-  const std::string attention =
-      pipeline::attention_backend(device, pipeline::scalar_type(request.dtype));
-  if (!attention.empty()) console.debug("attention: " + attention);
+  if (console.options().verbose && device.is_cuda())
+    console.debug("attention: " +
+                  pipeline::attention_backend(device, pipeline::scalar_type(request.dtype)));
   console.debug("request: " + to_json(request));
   return request;
 }

@@ -82,7 +82,8 @@ std::vector<std::string> plan_lines(const Report& report) {
     const std::string choices = describe_choices(*report.memory);
     lines.push_back(fmt::format(
         "memory   up to about {} of {}{}{}",
-        format_bytes(report.memory->peak_bytes() + report.memory->cache_bytes),
+        format_bytes(report.memory->peak_bytes() +
+                     (request.device == "cpu" ? report.memory->cache_bytes : 0)),
         format_bytes(report.memory->limit_bytes), choices.empty() ? "" : ": ", choices));
   }
   std::string stages = "stages  ";
@@ -126,7 +127,10 @@ nlohmann::ordered_json to_json(const Report& report) {
     json["stages"] = report.result ? stage_times(*report.result) : nlohmann::ordered_json::array();
     json["seconds"] = report.result ? nlohmann::ordered_json(report.result->seconds) : nullptr;
   }
-  json["memory"] = report.memory ? to_json(*report.memory) : nlohmann::ordered_json();
+  const MemoryPlan* const plan = report.result   ? &report.result->memory
+                                 : report.memory ? &*report.memory
+                                                 : nullptr;
+  json["memory"] = plan ? to_json(*plan) : nlohmann::ordered_json();
   json["peak_rss_bytes"] = pipeline::peak_resident_bytes();
   json["warnings"] = report.warnings;
   json["error"] = report.failure ? to_json(*report.failure) : nlohmann::ordered_json();

@@ -7,6 +7,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <sstream>
 #include <system_error>
 
 #include "base/suggest.h"
@@ -77,6 +78,13 @@ std::int64_t parse_bytes(const std::string& flag, const std::string& text) {
   if (!(bytes < std::ldexp(1.0, 62)))
     throw Error(ErrorKind::usage, fmt::format("{} {} is out of range", flag, text));
   return static_cast<std::int64_t>(bytes);
+}
+
+std::vector<std::string> split_names(const std::string& text) {
+  std::vector<std::string> names;
+  std::istringstream list(text);
+  for (std::string name; std::getline(list, name, ',');) names.push_back(name);
+  return names;
 }
 
 std::pair<int, int> parse_size(const std::string& flag, const std::string& text) {

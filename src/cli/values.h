@@ -18,6 +18,8 @@ std::uint64_t parse_uint64(const std::string& flag, const std::string& text);
 double parse_double(const std::string& flag, const std::string& text);
 /// "8G", "8GiB", "1500M" or bytes; units are powers of 1024.
 std::int64_t parse_bytes(const std::string& flag, const std::string& text);
+/// "a,b" -> {"a", "b"}
+std::vector<std::string> split_names(const std::string& text);
 /// "1024x576" -> {1024, 576}
 std::pair<int, int> parse_size(const std::string& flag, const std::string& text);
 

@@ -16,20 +16,20 @@ Tensor Chunk::of(const Tensor& tokens, std::int64_t all_frames) const {
 
 Tensor Chunk::add_per_frame(const Tensor& x, const Tensor& embedding) const {
   const Tensor rows = embedding.narrow(0, first_frame, frames).unsqueeze(1);  // [frames, 1, C]
-  if (is_one_clip()) return x + rows;
+  if (is_part) return x + rows;
   return (x.unflatten(0, {clips, frames}) + rows).flatten(0, 1);
 }
 
 Tensor Chunk::add_per_clip(const Tensor& x, const Tensor& vectors) const {
   const Tensor rows = vectors.narrow(0, clip, clips);  // [clips, 1, C]
-  if (is_one_clip()) return x + rows;
+  if (is_part) return x + rows;
   return (x.unflatten(0, {clips, frames}) + rows.unsqueeze(1)).flatten(0, 1);
 }
 
 Tensor by_chunks(const Tensor& tokens, std::int64_t frames, bool chunked,
                  const std::function<Tensor(const Chunk&)>& compute) {
   const std::int64_t batch = tokens.size(0) / frames, positions = tokens.size(1);
-  if (!chunked) return compute({batch, 0, frames, 0, positions, 0});
+  if (!chunked) return compute({batch, 0, frames, 0, positions, 0, false});
   TORCH_CHECK(positions > 0, "tokens of an empty picture");
   const std::int64_t limit = part_limits().chunk_tokens;
   const std::int64_t piece = std::min(positions, limit);

@@ -17,7 +17,9 @@ struct Chunk {
   std::int64_t frames, first_frame;
   std::int64_t positions, first_position;
 
-  bool is_one_clip() const { return clips == 1; }
+  /// Of one clip. Everything is treated as several clips even where it is one, so that one clip
+  /// alone rounds like one of two.
+  bool is_part = true;
 
   /// The part of tokens, of `all_frames` a clip: a view [clips*frames, positions, C].
   Tensor of(const Tensor& tokens, std::int64_t all_frames) const;

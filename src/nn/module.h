@@ -79,6 +79,9 @@ class Module {
   /// Gradients cannot be computed afterwards. Here: folds all children.
   virtual void fold();
 
+  /// How much larger the weights of a unit get by `fold`.
+  virtual double growth_when_folded() const { return 1; }
+
   /// Drops all tensors.
   void release();
 
@@ -87,7 +90,8 @@ class Module {
                           bool kernel = false);
 
  protected:
-  /// Declares the module as a unit. What overrides `fold` has to be one, or part of one.
+  /// Declares the module as a unit. What overrides `fold` and has no parameters of its own has to
+  /// be one, or part of one.
   void set_unit() { is_unit_ = true; }
 
   /// Declares a tensor that `fold` makes, for `release`.

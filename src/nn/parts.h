@@ -9,8 +9,7 @@
 /// A decoder's widest tensors have gigabytes. What treats every picture, or every position, by
 /// itself is computed part after part, so that only its input and its result exist whole; what lies
 /// between stays in the cache. Group norms over a clip need the statistics of all of it: those are
-/// taken first, in a pass of their own. Values are the same as in one piece. Parts are chosen by
-/// size alone, so that no setting changes the order of a sum.
+/// taken first, in a pass of their own. Values do not depend on the size of parts.
 namespace svd::nn {
 
 using at::Tensor;

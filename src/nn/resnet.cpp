@@ -188,6 +188,7 @@ Tensor TemporalResnetBlock::forward(Tensor&& picture, std::int64_t frames, const
 // of a fixed size, so that they do not depend on how large the parts are, nor on whether what lies
 // between the norms is kept or computed twice.
 void TemporalResnetBlock::forward_in_parts(Tensor& picture, std::int64_t frames) const {
+  picture = channels_last(picture);
   const Tensor columns = picture_to_columns(picture, frames);  // [B, C, F, h*w], the same memory
   const std::int64_t positions = columns.size(3);
   const auto position_bytes = static_cast<std::int64_t>(columns.nbytes()) / positions;
@@ -299,18 +300,23 @@ Upsample2D::Upsample2D(Module& parent, std::string name, std::int64_t channels)
 
 void Upsample2D::fold() {
   if (!savings_.phase_upsampling) return conv_.fold();
-  const Tensor kernel = conv_.weight.to(at::promote_types(conv_.weight.scalar_type(), at::kFloat));
-  // [even: w0, w1+w2; odd: w0+w1, w2] along dimension `dim`.
-  const auto even_and_odd = [](const Tensor& w, std::int64_t dim) {
+  const at::ScalarType type = conv_.weight.scalar_type();
+  const Tensor kernel = conv_.weight.to(at::promote_types(type, at::kFloat));
+  conv_.weight.reset();
+  // Even: w0, w1+w2; odd: w0+w1, w2; along dimension `dim`.
+  const auto taps = [](const Tensor& w, std::int64_t dim, bool odd) {
     const auto tap = [&](std::int64_t i) { return w.narrow(dim, i, 1); };
-    return std::array{at::cat({tap(0), tap(1) + tap(2)}, dim),
-                      at::cat({tap(0) + tap(1), tap(2)}, dim)};
+    return odd ? at::cat({tap(0) + tap(1), tap(2)}, dim) : at::cat({tap(0), tap(1) + tap(2)}, dim);
   };
-  std::vector<Tensor> phases;
-  for (const Tensor& rows : even_and_odd(kernel, 2)) {
-    for (const Tensor& phase : even_and_odd(rows, 3)) phases.push_back(phase);
+  phases_.weight = at::empty({4 * channels_, channels_, 2, 2}, kernel.options().dtype(type),
+                             at::MemoryFormat::ChannelsLast);
+  for (const bool odd_row : {false, true}) {
+    const Tensor rows = taps(kernel, 2, odd_row);
+    for (const bool odd_column : {false, true}) {
+      phases_.weight.narrow(0, (2 * odd_row + odd_column) * channels_, channels_)
+          .copy_(taps(rows, 3, odd_column));
+    }
   }
-  phases_.weight = channels_last(at::cat(phases, 0).to(conv_.weight.scalar_type()));
   phases_.bias = conv_.bias.repeat({4});
   phases_.fold();
   conv_.release();

@@ -32,7 +32,7 @@ Tensor add_attentions(const Attentions& attentions, const Tensor& mixed, const T
         cross.context.narrow(0, chunk.clip, chunk.clips).repeat_interleave(chunk.frames, 0);
     return attentions.cross.cross(attentions.norm2.forward(y), context) + y;
   }
-  if (!chunk.is_one_clip())
+  if (!chunk.is_part)
     return chunk.add_per_clip(attentions.self.project_add(mixed, x), cross.constant);
   const Tensor bias = attentions.self.project_bias() + cross.constant[chunk.clip][0];
   return attentions.self.project_add(mixed, x, bias);

@@ -116,11 +116,9 @@ Tensor stock_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
   return out.transpose(1, 2).flatten(2);
 }
 
-// On a GPU keys and values of a head have to fit into 48 KiB.
 bool fits_own_version(const Tensor& q, const Tensor& k, const Tensor& v) {
   if (q.device().is_cpu()) return can_run_temporal_attention_cpu(q, k, v);
-  constexpr std::int64_t kMostFrames = 64, kMostNumbers = 64 * 64;
-  return q.size(1) <= kMostFrames && q.size(1) * q.size(4) <= kMostNumbers && q.numel() > 0;
+  return fits_temporal_attention_cuda(q.size(1), q.size(4));
 }
 
 // One clip at a time, positions in the place of pictures.

@@ -32,6 +32,13 @@ struct TemporalAttention {
   using Signature = at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&);
 };
 
+/// What the CUDA version of `TemporalAttention` takes: keys and values of a head, and a few
+/// queries, have to fit into the 48 KiB of shared memory that every device has.
+constexpr bool fits_temporal_attention_cuda(std::int64_t frames, std::int64_t depth) {
+  constexpr std::int64_t kMostFrames = 64, kQueries = 4, kFloats = 48 * 1024 / 4;
+  return frames <= kMostFrames && (2 * frames + kQueries) * depth + frames <= kFloats;
+}
+
 /// Registers `function` as a version of `Operation`. `library`: a torch::Library.
 template <class Operation, class Library>
 void add_version(Library& library, typename Operation::Signature* function) {

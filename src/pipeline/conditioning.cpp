@@ -4,6 +4,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/conv2d.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/pad.h>
 #include <ATen/ops/randn.h>
@@ -50,7 +51,9 @@ Tensor blur_along(const Tensor& planes, int dim, const Blur& blur) {
 Tensor to_pixels(const Image& image) {
   auto* data = const_cast<std::uint8_t*>(image.rgb.data());
   const Tensor bytes = at::from_blob(data, {1, image.height, image.width, 3}, at::kByte);
-  return (bytes.permute({0, 3, 1, 2}).to(at::kFloat).contiguous() / 255).mul(2).sub(1);
+  Tensor pixels = at::empty({1, 3, image.height, image.width}, at::kFloat);
+  pixels.copy_(bytes.permute({0, 3, 1, 2}));
+  return pixels.div_(255).mul_(2).sub_(1);  // in place: pictures may have 100 megapixels
 }
 
 Tensor clip_pixels(const Image& image, const ClipVisionConfig& config) {

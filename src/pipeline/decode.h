@@ -24,7 +24,7 @@ Tensor quantise(const Tensor& pixels, bool round);
 
 /// Decodes latents [F, 4, h, w] (float32, as the UNet leaves them) chunk by chunk into `sink`.
 /// When memory runs out, a chunk is computed again in smaller parts. `on_frame` is called with the
-/// number of frames written so far, and may throw.
+/// number of frames that `sink` has been given so far, and may throw.
 void decode_to_sink(const networks::VideoDecoder& decoder, const Tensor& latents,
                     const DecodeOptions& options, FrameSink& sink,
                     const std::function<void(int)>& on_frame, const nn::BeforeUnit& before);

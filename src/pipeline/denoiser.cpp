@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "nn/layout.h"
+#include "pipeline/profile.h"
 #include "sampling/schedule.h"
 
 namespace svd::pipeline {
@@ -18,7 +19,7 @@ namespace {
 
 // [1, ...] -> [2, ...]: zeros, then x; without guidance x alone.
 Tensor branches(const Tensor& x, const DenoiserOptions& options) {
-  return options.is_guided() ? at::cat({at::zeros_like(x), x}, 0) : x;
+  return is_guided(options.guidance) ? at::cat({at::zeros_like(x), x}, 0) : x;
 }
 
 // [steps, 3]: c_skip, c_out and c_in, float32.
@@ -32,10 +33,6 @@ Tensor preconditioning(const DenoiserOptions& options) {
 }
 
 }  // namespace
-
-bool DenoiserOptions::is_guided() const {
-  return std::any_of(guidance.begin(), guidance.end(), [](float scale) { return scale != 1; });
-}
 
 networks::ClipContext prepare_clip(const networks::UNetSpatioTemporalConditionModel& unet,
                                    const Conditioning& conditioning, const DenoiserOptions& options,
@@ -75,12 +72,14 @@ GuidedStep guided_step(const networks::UNetSpatioTemporalConditionModel& unet,
   };
 
   const Tensor coefficients = preconditioning(options);
+  const bool apart = is_guided(options.guidance) && options.sequential;
+  const networks::ClipContext first_clip = apart ? context.clip(0) : networks::ClipContext{};
+  const networks::ClipContext second_clip = apart ? context.clip(1) : networks::ClipContext{};
 
   return [=, &unet](const Tensor& x, const Tensor& step) {
     const std::vector<Tensor> of_step = coefficients.index_select(0, step)[0].unbind();
     const Tensor &c_skip = of_step[0], &c_out = of_step[1], &c_in = of_step[2];
     const Tensor noisy = (x * c_in).to(options.dtype);  // [1, F, 4, h, w]
-    const networks::ClipContext now = context.at(step);
 
     const auto features = [&](const networks::ClipContext& of, std::int64_t first,
                               std::int64_t count) {
@@ -89,14 +88,15 @@ GuidedStep guided_step(const networks::UNetSpatioTemporalConditionModel& unet,
     const auto denoised = [&](const Tensor& output) {
       return output.to(at::kFloat) * c_out + x * c_skip;
     };
-    if (!options.is_guided()) return denoised(unet.project(features(now, 0, 1)));
+    if (!is_guided(options.guidance))
+      return denoised(unet.project(features(context.at(step), 0, 1)));
 
     Tensor unconditional, conditional;
-    if (options.sequential) {
-      unconditional = features(now.clip(0), 0, 1);
-      conditional = features(now.clip(1), 1, 1);
+    if (apart) {
+      unconditional = features(first_clip.at(step), 0, 1);
+      conditional = features(second_clip.at(step), 1, 1);
     } else {
-      const Tensor both = features(now, 0, 2);
+      const Tensor both = features(context.at(step), 0, 2);
       unconditional = both.narrow(0, 0, 1);
       conditional = both.narrow(0, 1, 1);
     }

@@ -27,8 +27,6 @@ struct DenoiserOptions {
   bool sequential = false;
   at::ScalarType dtype = at::kFloat;  ///< of the UNet
   c10::Device device = at::kCPU;
-
-  bool is_guided() const;
 };
 
 /// What is constant over the clip, for both branches: the unconditional one has a zero embedding

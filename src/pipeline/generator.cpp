@@ -172,7 +172,7 @@ Tensor Run::encode(const Image& image, const Tensor& augmentation) {
 
 Tensor Run::sample(const Conditioning& conditioning, const Tensor& noise) {
   const SchedulerConfig& scheduler = config_.scheduler;
-  pipeline::DenoiserOptions options{
+  const pipeline::DenoiserOptions options{
       .sigmas = sampling::karras_sigmas(request_.steps, scheduler.sigma_min, scheduler.sigma_max,
                                         scheduler.rho),
       .guidance =
@@ -180,9 +180,6 @@ Tensor Run::sample(const Conditioning& conditioning, const Tensor& noise) {
       .sequential = plan_.sequential_guidance,
       .dtype = dtype_,
       .device = device_};
-  if (profile_.max_one_is_unguided && request_.max_guidance <= 1)
-    std::fill(options.guidance.begin(), options.guidance.end(), 1.0f);
-
   networks::UNetSpatioTemporalConditionModel unet(config_.unet, profile_.unet_eps);
   NetworkWeights weights(unet, source(Part::unet, dtype_),
                          plan_.stream_unet ? plan_.unet_kept_bytes : NetworkWeights::kKeepAll,
@@ -196,10 +193,10 @@ Tensor Run::sample(const Conditioning& conditioning, const Tensor& noise) {
   Tensor latents;
   stage(Stage::sample, request_.steps, [&] {
     pipeline::GuidedStep guided = pipeline::guided_step(unet, context, conditioning.image_latents,
-                                                      options, weights.for_forward());
+                                                        options, weights.for_forward());
     if (device_.is_cuda() && !plan_.stream_unet)
       guided = pipeline::replayed(guided, pipeline::cuda_recording(device_),
-                                [this] { pipeline::empty_cache(device_); });
+                                  [this] { pipeline::empty_cache(device_); });
     const sampling::Denoiser denoiser = pipeline::as_denoiser(guided, options);
     const Tensor start = noise.to(device_) * sampling::initial_scale(options.sigmas.front());
     const auto on_step = [&](int step, const Tensor&, const Tensor&) {

@@ -63,7 +63,9 @@ std::int64_t upsampled(std::int64_t out) { return 2 * out + out / 8; }
 /// The VAE's blocks.
 class VaePeak : public Peak {
  public:
-  VaePeak(bool temporal, std::int64_t pictures, const nn::PartLimits& limits)
+  enum class Temporal { none, whole, in_parts };
+
+  VaePeak(Temporal temporal, std::int64_t pictures, const nn::PartLimits& limits)
       : temporal_(temporal), pictures_(pictures), limits_(limits) {}
 
   /// From what is held, `in`, to `out`, which is held afterwards. `enlarged`: `in` at the block's
@@ -80,7 +82,9 @@ class VaePeak : public Peak {
     }
     drop(in);
     hold(out);
-    if (temporal_) use((limits_.recompute ? 0 : out) + 3 * std::min(out, limits_.part_bytes));
+    if (temporal_ == Temporal::whole) use(3 * out);
+    if (temporal_ == Temporal::in_parts)
+      use((limits_.recompute ? 0 : out) + 3 * std::min(out, limits_.part_bytes));
   }
 
   // The normalised copy, query, key, value and what is made of them.
@@ -102,7 +106,7 @@ class VaePeak : public Peak {
     return std::max(limits_.part_bytes, widest / pictures_);
   }
 
-  bool temporal_;
+  Temporal temporal_;
   std::int64_t pictures_;
   nn::PartLimits limits_;
 };
@@ -119,7 +123,9 @@ WeightBytes weight_bytes(nn::Module& network, at::ScalarType dtype) {
       for (const std::int64_t size : parameter.shape) elements *= size;
       if (parameter.use != nn::Use::never)
         bytes.loading = std::max(bytes.loading, elements * (kStoredElement + 2 * size_of(dtype)));
-      if (parameter.use == nn::Use::forward) of_unit += elements * size_of(dtype);
+      if (parameter.use == nn::Use::forward)
+        of_unit += static_cast<std::int64_t>(unit.module->growth_when_folded() *
+                                             static_cast<double>(elements * size_of(dtype)));
     }
     bytes.all += of_unit;
     if (unit.module->is_streamable())
@@ -202,7 +208,7 @@ std::int64_t vae_encoder_activations(const VaeConfig& config, std::int64_t heigh
   const Sizes size(1, height << (levels - 1), width << (levels - 1), dtype);
   const Sizes size_32(1, height << (levels - 1), width << (levels - 1), at::kFloat);
 
-  VaePeak peak(false, 1, {});
+  VaePeak peak(VaePeak::Temporal::none, 1, {});
   peak.hold(2 * size_32(config.in_channels, 0) + size(config.in_channels, 0));
   std::int64_t x = size(channels[0], 0);
   peak.hold(x);
@@ -224,13 +230,17 @@ std::int64_t vae_encoder_activations(const VaeConfig& config, std::int64_t heigh
 }
 
 std::int64_t vae_decoder_activations(const VaeConfig& config, const LatentShape& shape,
-                                     at::ScalarType dtype, const nn::PartLimits& limits) {
+                                     at::ScalarType dtype, const c10::Device& device,
+                                     const nn::PartLimits& limits) {
   const Sizes size(shape.clips * shape.frames, shape.height, shape.width, dtype);
   const Sizes size_32(shape.clips * shape.frames, shape.height, shape.width, at::kFloat);
   const auto& channels = config.block_out_channels;
   const int levels = static_cast<int>(channels.size());
 
-  VaePeak peak(config.temporal_decoder, shape.clips * shape.frames, limits);
+  const auto temporal = !config.temporal_decoder ? VaePeak::Temporal::none
+                        : device.is_cpu()        ? VaePeak::Temporal::in_parts
+                                                 : VaePeak::Temporal::whole;
+  VaePeak peak(temporal, shape.clips * shape.frames, limits);
   std::int64_t x = size(channels.back(), 0);
   peak.hold(x);
   peak.res(x, x);

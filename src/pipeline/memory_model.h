@@ -34,8 +34,10 @@ std::int64_t image_encoder_activations(const ClipVisionConfig& config, at::Scala
 std::int64_t vae_encoder_activations(const VaeConfig& config, std::int64_t height,
                                      std::int64_t width, at::ScalarType dtype);
 
-/// `shape.frames` are decoded at once, in parts as `limits` say.
+/// `shape.frames` are decoded at once, in parts as `limits` say; on a GPU only what treats every
+/// picture by itself has parts.
 std::int64_t vae_decoder_activations(const VaeConfig& config, const LatentShape& shape,
-                                     at::ScalarType dtype, const nn::PartLimits& limits);
+                                     at::ScalarType dtype, const c10::Device& device,
+                                     const nn::PartLimits& limits);
 
 }  // namespace svd::pipeline

@@ -17,6 +17,7 @@
 #include "pipeline/cpu_memory.h"
 #include "pipeline/device.h"
 #include "pipeline/memory_model.h"
+#include "pipeline/profile.h"
 #include "pipeline/system_memory.h"
 #include "svd/error.h"
 
@@ -47,8 +48,7 @@ constexpr std::int64_t kInOnePiece = std::int64_t{1} << 60;
 /// Weights and fixed sizes of one request.
 struct Needs {
   WeightBytes image_encoder, unet, vae_encoder, vae_decoder;
-  std::int64_t image_encoder_activations, vae_encoder_activations, decoder_activations;
-  std::int64_t frames_bytes;         ///< of a decoded chunk, in levels
+  std::int64_t image_encoder_activations, vae_encoder_activations;
   std::int64_t unet_activations[2];  ///< batched, sequential guidance
   bool guided;
 };
@@ -70,7 +70,7 @@ Needs needs_of(const Request& request, const ModelConfig& config) {
   const std::unique_ptr<networks::VideoDecoder> decoder = networks::make_decoder(config.vae);
 
   Needs needs;
-  needs.guided = request.min_guidance != 1 || request.max_guidance != 1;
+  needs.guided = is_guided(guidance_scales(request));
   needs.image_encoder = weight_bytes(clip, dtype);
   needs.unet = weight_bytes(unet, dtype);
   needs.vae_encoder = weight_bytes(encoder, vae_dtype);
@@ -78,9 +78,14 @@ Needs needs_of(const Request& request, const ModelConfig& config) {
   needs.image_encoder_activations = image_encoder_activations(config.clip, dtype);
   needs.vae_encoder_activations =
       vae_encoder_activations(config.vae, shape.height, shape.width, vae_dtype);
-  needs.unet_activations[1] = unet_activations(config.unet, shape, dtype, device);
+  // Of one branch: the picture's share of the input, and what waits for the other branch.
+  const std::int64_t input = std::int64_t{config.unet.block_out_channels.front()} * shape.height *
+                             shape.width * static_cast<std::int64_t>(c10::elementSize(dtype));
+  needs.unet_activations[1] =
+      unet_activations(config.unet, shape, dtype, device) + (2 + shape.frames) * input;
   shape.clips = needs.guided ? 2 : 1;
-  needs.unet_activations[0] = unet_activations(config.unet, shape, dtype, device);
+  needs.unet_activations[0] =
+      unet_activations(config.unet, shape, dtype, device) + shape.clips * input;
   return needs;
 }
 
@@ -115,8 +120,8 @@ StageMemory decoding(const Needs& needs, const Request& request, const ModelConf
                      const DecodingWay& way) {
   LatentShape shape = latent_shape(request, config);
   shape.frames = std::min<std::int64_t>(request.decode_chunk, request.frames);
-  const std::int64_t activations =
-      vae_decoder_activations(config.vae, shape, scalar_type(request.vae_dtype), way.parts);
+  const std::int64_t activations = vae_decoder_activations(
+      config.vae, shape, scalar_type(request.vae_dtype), c10::Device(request.device), way.parts);
   // Of this chunk, and of the one that is encoded meanwhile.
   const std::int64_t levels = 2 * shape.frames * request.height * request.width * std::int64_t{3};
   const WeightBytes& vae = needs.vae_decoder;
@@ -148,6 +153,8 @@ Way first_that_fits(const std::vector<Way>& ways, std::int64_t room, const Need&
     return need(a).bytes() < need(b).bytes();
   });
 }
+
+constexpr std::int64_t kDeviceLibraries = std::int64_t{512} << 20;
 
 /// Frames that a video encoder looks ahead, in host memory.
 std::int64_t encoder_bytes(const Request& request) {
@@ -185,7 +192,10 @@ MemoryPlan closest_plan(const Request& request, const ModelConfig& config,
   plan.stream_decoder = decode.streamed;
   plan.decode_part_bytes = decode.parts.part_bytes == kInOnePiece ? 0 : decode.parts.part_bytes;
   plan.recompute_decoder = decode.parts.recompute;
-  plan.cache_bytes = std::clamp<std::int64_t>(plan.limit_bytes - plan.peak_bytes(), 0, kMostCached);
+  const std::int64_t left = plan.limit_bytes - plan.peak_bytes();
+  plan.cache_bytes = c10::Device(request.device).is_cpu()
+                         ? std::clamp<std::int64_t>(left, 0, kMostCached)
+                         : kMostCached;  // of host memory, which is not what is planned
   return plan;
 }
 
@@ -285,7 +295,8 @@ std::vector<std::string> options_that_fit(const Request& request, int multiple, 
       std::max_element(least.stages.begin(), least.stages.end(),
                        [](const auto& a, const auto& b) { return a.bytes() < b.bytes(); });
   const bool on_gpu = !c10::Device(request.device).is_cpu();
-  const std::string where = request.memory_bytes
+  const bool own_limit = request.memory_bytes && limits.limit_bytes >= *request.memory_bytes;
+  const std::string where = own_limit
                                 ? fmt::format("--memory allows {}", amount(limits.limit_bytes))
                                 : fmt::format("{} {} free", amount(limits.limit_bytes),
                                               on_gpu ? "of the GPU's memory is" : "of memory is");
@@ -296,12 +307,12 @@ std::vector<std::string> options_that_fit(const Request& request, int multiple, 
   std::string hint = options.empty() ? std::string("no smaller setting of this clip fits either")
                                      : fmt::format("any of these fits, with other pixels: {}",
                                                    fmt::join(options, "; "));
-  if (request.memory_bytes) {
+  if (own_limit) {
     // The program's own size varies a little from run to run.
     constexpr std::int64_t kMargin = std::int64_t{16} << 20;
     hint +=
         fmt::format(". The clip as it is fits --memory {}M", (least.peak_bytes() + kMargin) >> 20);
-  } else {
+  } else if (!on_gpu) {
     hint += ". --memory N plans with N instead of what is free";
   }
   throw Error(ErrorKind::device,
@@ -335,10 +346,12 @@ MemoryLimits memory_limits(const Request& request) {
   const c10::Device device(request.device);
   if (device.is_cpu()) {
     const std::int64_t resident = resident_bytes();
-    return {request.memory_bytes ? *request.memory_bytes : available_bytes() + resident,
-            resident + kLibraries};
+    // Others may need some of what is free now.
+    const std::int64_t available = resident + available_bytes() / 32 * 31;
+    return {request.memory_bytes.value_or(available), resident + kLibraries};
   }
-  const std::int64_t free = free_device_bytes(device);
+  // Workspaces of cuBLAS and cuDNN, and what the allocator's blocks lose.
+  const std::int64_t free = free_device_bytes(device) / 16 * 15 - kDeviceLibraries;
   return {request.memory_bytes ? std::min(*request.memory_bytes, free) : free, 0};
 }
 

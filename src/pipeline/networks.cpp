@@ -82,6 +82,8 @@ void NetworkWeights::drop() {
 
 void NetworkWeights::load() {
   drop_visited();
+  for (Loadable& unit : units_)
+    unit.next = nullptr;  // `prepare` goes through them in another order
   const Loadable* previous = nullptr;
   for (const Loadable& unit : units_) {
     if (unit.comes_and_goes) continue;
@@ -109,9 +111,14 @@ void NetworkWeights::visit(const nn::Module& module, nn::Use use) {
   if (visited_ == &unit) return;
   if (visited_ != nullptr) visited_->next = &unit;
   drop_visited();
-  visited_ = &unit;
   if (unit.next != nullptr) prefetch(*unit.next, use);
-  read(unit, use);
+  try {
+    read(unit, use);
+  } catch (...) {
+    drop(unit);  // half of it is there
+    throw;
+  }
+  visited_ = &unit;
 }
 
 void NetworkWeights::prefetch(const Loadable& unit, nn::Use use) const {

@@ -1,5 +1,9 @@
 #include "pipeline/profile.h"
 
+#include <algorithm>
+
+#include "sampling/schedule.h"
+
 namespace svd::pipeline {
 
 const ProfileValues& profile_values(Profile profile) {
@@ -26,6 +30,18 @@ const ProfileValues& profile_values(Profile profile) {
       .max_guidance = 3.0,
   };
   return profile == Profile::diffusers ? diffusers : reference;
+}
+
+bool is_guided(const std::vector<float>& scales) {
+  return std::any_of(scales.begin(), scales.end(), [](float scale) { return scale != 1; });
+}
+
+std::vector<float> guidance_scales(const Request& request) {
+  std::vector<float> scales =
+      sampling::linear_guidance(request.min_guidance, request.max_guidance, request.frames);
+  if (profile_values(request.profile).max_one_is_unguided && request.max_guidance <= 1)
+    std::fill(scales.begin(), scales.end(), 1.0f);
+  return scales;
 }
 
 }  // namespace svd::pipeline

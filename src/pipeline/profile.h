@@ -21,4 +21,8 @@ struct ProfileValues {
 
 const ProfileValues& profile_values(Profile profile);
 
+/// The guidance scale of every frame; all ones: no guidance.
+std::vector<float> guidance_scales(const Request& request);
+bool is_guided(const std::vector<float>& scales);
+
 }  // namespace svd::pipeline

@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <string>
 #include <thread>
+
+#include "pipeline/control_groups.h"
 
 namespace svd::pipeline {
 namespace {
@@ -34,16 +37,27 @@ int cores() {
   return static_cast<int>(siblings.size());
 }
 
-// Of a container: its group's files are at the root of the tree.
-double quota() {
-  std::ifstream version2("/sys/fs/cgroup/cpu.max");
+// Processors that a group may use, as a number of processors' time.
+double quota_of(const std::filesystem::path& group, int version) {
   double limit = 0, period = 0;
-  if (version2 >> limit >> period && period > 0) return limit / period;  // "max" is no number
-  std::ifstream limit_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
-  std::ifstream period_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  if (limit_file >> limit && period_file >> period && limit > 0 && period > 0)
-    return limit / period;
+  if (version == 2) {
+    std::ifstream file(group / "cpu.max");  // "max 100000" is no limit
+    if (file >> limit >> period && period > 0) return limit / period;
+  } else {
+    std::ifstream limit_file(group / "cpu.cfs_quota_us"), period_file(group / "cpu.cfs_period_us");
+    if (limit_file >> limit && period_file >> period && limit > 0 && period > 0)
+      return limit / period;
+  }
   return HUGE_VAL;
+}
+
+double quota() {
+  double least = HUGE_VAL;
+  for (const ControlGroups& groups : control_groups("cpu")) {
+    for (const std::filesystem::path& group : groups.folders)
+      least = std::min(least, quota_of(group, groups.version));
+  }
+  return least;
 }
 
 }  // namespace

@@ -7,8 +7,10 @@
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
+#include <new>
 #include <string>
 
+#include "nn/savings.h"
 #include "pipeline/networks.h"
 #include "sampling/schedule.h"
 
@@ -25,21 +27,21 @@ class GuidedDenoiser : public testing::Test {
     options.sigmas = sampling::karras_sigmas(2, 0.002, 700, 7);
     options.guidance = std::move(guidance);
     options.sequential = sequential;
+    options.dtype = dtype_;
     at::Generator generator = at::detail::createCPUGenerator(3);
     const auto random = [&](at::IntArrayRef shape) { return at::randn(shape, generator); };
     const Conditioning conditioning{
         random({1, 1, checkpoint_.config().unet.cross_attention_dim[0]}), random({1, 4, 8, 16}),
         at::tensor({6.0f, 127.0f, 0.02f}).unsqueeze(0)};
     networks::UNetSpatioTemporalConditionModel unet(checkpoint_.config().unet, {});
-    NetworkWeights weights(unet, {checkpoint_, weights::Part::unet, at::kFloat, at::kCPU},
-                           kept_bytes, [] {});
+    NetworkWeights weights(unet, {checkpoint_, weights::Part::unet, dtype_, at::kCPU}, kept_bytes,
+                           [] {});
     const networks::ClipContext context =
         prepare_clip(unet, conditioning, options, weights.for_prepare());
     weights.load();
-    const sampling::Denoiser denoiser =
-        as_denoiser(guided_step(unet, context, conditioning.image_latents, options,
-                                weights.for_forward()),
-                    options);
+    const sampling::Denoiser denoiser = as_denoiser(
+        guided_step(unet, context, conditioning.image_latents, options, weights.for_forward()),
+        options);
     return denoiser(10 * random({1, 3, 4, 8, 16}), options.sigmas.front());
   }
 
@@ -47,19 +49,55 @@ class GuidedDenoiser : public testing::Test {
     return ((a - b).abs().max() / b.std()).item<double>();
   }
 
+  ~GuidedDenoiser() override { nn::savings() = {}; }
+
   c10::InferenceMode no_gradients_;
+  at::ScalarType dtype_ = at::kFloat;
   weights::Checkpoint checkpoint_ = weights::Checkpoint::open(kModel);
 };
 
-// What a memory plan may choose; the unguided clip shows that guidance takes part at all.
-TEST_F(GuidedDenoiser, GivesTheSameInEveryPlan) {
+// What a memory plan may choose, with packed weights and without (as on a GPU); the unguided clip
+// shows that guidance takes part at all.
+TEST_F(GuidedDenoiser, GivesTheSameBitsInEveryPlan) {
   const std::vector<float> scales = {1.0f, 2.0f, 3.0f};
-  const Tensor batched = denoise(scales, false, NetworkWeights::kKeepAll);
-  EXPECT_LT(difference(denoise(scales, true, NetworkWeights::kKeepAll), batched), 1e-5);
-  EXPECT_TRUE(denoise(scales, false, NetworkWeights::kStreamAll).equal(batched));
-  EXPECT_TRUE(denoise(scales, false, 1 << 20).equal(batched)) << "some blocks kept";
-  EXPECT_LT(difference(denoise(scales, true, NetworkWeights::kStreamAll), batched), 1e-5);
-  EXPECT_GT(difference(denoise({1, 1, 1}, false, NetworkWeights::kKeepAll), batched), 1e-3);
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    for (const bool packed : {true, false}) {
+      SCOPED_TRACE(testing::Message() << toString(dtype) << (packed ? ", packed" : ""));
+      nn::savings().packed_weights = packed;
+      dtype_ = dtype;
+      const Tensor batched = denoise(scales, false, NetworkWeights::kKeepAll);
+      const Tensor sequential = denoise(scales, true, NetworkWeights::kKeepAll);
+      EXPECT_LT(difference(sequential, batched), 1e-5);
+      if (packed) {  // other libraries may split a sum by the number of rows
+        EXPECT_TRUE(sequential.equal(batched));
+      }
+      EXPECT_TRUE(denoise(scales, false, NetworkWeights::kStreamAll).equal(batched)) << "streamed";
+      EXPECT_TRUE(denoise(scales, false, 1 << 20).equal(batched)) << "some blocks kept";
+      EXPECT_GT(difference(denoise({1, 1, 1}, false, NetworkWeights::kKeepAll), batched), 1e-3);
+    }
+  }
+}
+
+TEST_F(GuidedDenoiser, LoadsAUnitAgainThatFailedHalfway) {
+  networks::UNetSpatioTemporalConditionModel unet(checkpoint_.config().unet, {});
+  int left = -1;  // tensors until it fails
+  NetworkWeights weights(unet, {checkpoint_, weights::Part::unet, at::kFloat, at::kCPU},
+                         NetworkWeights::kStreamAll, [&] {
+                           if (left-- == 0) throw std::bad_alloc();
+                         });
+  weights.load();
+  const nn::Module* unit = nullptr;
+  for (const nn::Unit& candidate : unet.units())
+    if (candidate.prefix == "mid_block.resnets.0.") unit = candidate.module;
+  ASSERT_NE(unit, nullptr);
+  left = 3;
+  EXPECT_THROW(weights.for_forward()(*unit), std::bad_alloc);
+  weights.for_forward()(*unit);
+  for (const nn::Parameter& parameter : const_cast<nn::Module*>(unit)->parameters()) {
+    if (parameter.use == nn::Use::forward && parameter.shape.size() == 1) {
+      EXPECT_TRUE(parameter.tensor->defined()) << parameter.name;
+    }
+  }
 }
 
 }  // namespace
