@@ -63,4 +63,30 @@ cudaError_t temporal_attention(const void* q, const void* k, const void* v, void
                                const TemporalAttentionShape& shape, Scalar scalar,
                                cudaStream_t stream);
 
+/// Channels that `add_layer_norm` takes at most: a row lies in a warp's registers.
+constexpr std::int64_t kMostNormChannels = 1280;
+
+struct AddLayerNormShape {
+  std::int64_t rows, channels;
+  std::int64_t rows_per_vector;  ///< so many neighbouring rows get the same vector
+};
+
+struct AddLayerNormData {
+  const void* x;        ///< [rows, channels]
+  const void* other;    ///< the same, or null
+  const void* vectors;  ///< [rows / rows_per_vector, channels], or null
+  const void* weight;   ///< [channels], as is bias
+  const void* bias;
+  void* sum;     ///< [rows, channels]: x + other + vector
+  void* normed;  ///< the same: layer norm of sum
+};
+
+/// float32 inside; the sum is rounded once. Every size is positive.
+cudaError_t add_layer_norm(const AddLayerNormData& data, const AddLayerNormShape& shape, double eps,
+                           Scalar scalar, cudaStream_t stream);
+
+/// y = x + from + share * (to - from), `count` numbers; float32 inside.
+cudaError_t add_blend(const void* x, const void* from, const void* to, void* y, std::int64_t count,
+                      double share, Scalar scalar, cudaStream_t stream);
+
 }  // namespace svd::cuda

@@ -6,6 +6,7 @@
 #include <torch/library.h>
 
 #include <optional>
+#include <tuple>
 
 #include "cuda/kernels.h"
 #include "ops/schemas.h"
@@ -125,12 +126,67 @@ Tensor temporal_attention_cuda(const Tensor& queries, const Tensor& keys, const 
   return out;
 }
 
+// Contiguous, of the same type and device as `x`; undefined stays undefined.
+Tensor beside(const Tensor& x, const std::optional<Tensor>& tensor) {
+  if (!tensor) return {};
+  TORCH_CHECK(tensor->device() == x.device() && tensor->scalar_type() == x.scalar_type(),
+              "svd CUDA operations take tensors of one type on one device");
+  return tensor->contiguous();
+}
+
+const void* data_of(const Tensor& tensor) {
+  return tensor.defined() ? tensor.const_data_ptr() : nullptr;
+}
+
+std::tuple<Tensor, Tensor> add_layer_norm_cuda(const Tensor& input,
+                                               const std::optional<Tensor>& other_input,
+                                               const std::optional<Tensor>& vectors_input,
+                                               const Tensor& weight_input, const Tensor& bias_input,
+                                               double eps) {
+  static_assert(ops::fits_add_layer_norm_cuda(kMostNormChannels) &&
+                !ops::fits_add_layer_norm_cuda(kMostNormChannels + 1));
+  TORCH_CHECK(input.dim() == 3 && ops::fits_add_layer_norm_cuda(input.size(2)),
+              "add_layer_norm: expected [N, L, C], got ", input.sizes());
+  const c10::cuda::CUDAGuard guard(input.device());
+  const Tensor x = input.contiguous();
+  const Tensor other = beside(x, other_input), vectors = beside(x, vectors_input);
+  const Tensor weight = beside(x, weight_input), bias = beside(x, bias_input);
+  TORCH_CHECK(weight.numel() == x.size(2) && bias.numel() == x.size(2) &&
+                  (!other.defined() || other.sizes() == x.sizes()) &&
+                  (!vectors.defined() || vectors.numel() == x.size(0) * x.size(2)),
+              "add_layer_norm: sizes do not go together with ", x.sizes());
+  Tensor sum = at::empty(x.sizes(), x.options()), normed = at::empty(x.sizes(), x.options());
+  if (x.numel() == 0) return {sum, normed};
+  const AddLayerNormShape shape{x.size(0) * x.size(1), x.size(2), x.size(1)};
+  const AddLayerNormData data{
+      data_of(x),    data_of(other),         data_of(vectors),         data_of(weight),
+      data_of(bias), sum.mutable_data_ptr(), normed.mutable_data_ptr()};
+  C10_CUDA_CHECK(add_layer_norm(data, shape, eps, scalar_of(x), c10::cuda::getCurrentCUDAStream()));
+  return {sum, normed};
+}
+
+Tensor add_blend_cuda(const Tensor& input, const Tensor& start_input, const Tensor& end_input,
+                      double share) {
+  const c10::cuda::CUDAGuard guard(input.device());
+  const Tensor x = input.contiguous();
+  const Tensor start = beside(x, start_input), end = beside(x, end_input);
+  TORCH_CHECK(start.sizes() == x.sizes() && end.sizes() == x.sizes(),
+              "add_blend: sizes do not go together with ", x.sizes());
+  Tensor y = at::empty(x.sizes(), x.options());
+  if (y.numel() == 0) return y;
+  C10_CUDA_CHECK(add_blend(data_of(x), data_of(start), data_of(end), y.mutable_data_ptr(),
+                           y.numel(), share, scalar_of(x), c10::cuda::getCurrentCUDAStream()));
+  return y;
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(svd, CUDA, m) {
   ops::add_version<ops::GroupNorm>(m, group_norm_cuda);
   ops::add_version<ops::Geglu>(m, geglu_cuda);
   ops::add_version<ops::TemporalAttention>(m, temporal_attention_cuda);
+  ops::add_version<ops::AddLayerNorm>(m, add_layer_norm_cuda);
+  ops::add_version<ops::AddBlend>(m, add_blend_cuda);
 }
 
 }  // namespace svd::cuda

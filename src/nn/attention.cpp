@@ -103,10 +103,9 @@ void FeedForward::fold() {
   out_.fold();
 }
 
-Tensor FeedForward::forward_add(const Tensor& x, const Tensor& other) const {
-  const Tensor hidden = value_.is_loaded() ? value_.forward_multiply(x, gate_.forward_gelu(x))
-                                           : ops::geglu(proj_.forward(x));
-  return out_.forward_add(hidden, other);
+Tensor FeedForward::hidden(const Tensor& x) const {
+  return value_.is_loaded() ? value_.forward_multiply(x, gate_.forward_gelu(x))
+                            : ops::geglu(proj_.forward(x));
 }
 
 }  // namespace svd::nn

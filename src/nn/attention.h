@@ -25,6 +25,7 @@ class Attention : public Module {
   Tensor project_add(const Tensor& mixed, const Tensor& other, const Tensor& bias) const {
     return to_out_[0].forward_add(mixed, other, bias);
   }
+  Tensor project(const Tensor& mixed) const { return to_out_[0].forward(mixed); }
   const Tensor& project_bias() const { return to_out_[0].bias; }
 
   /// Cross-attention to one token: softmax over a single key is 1, so the result does not depend on
@@ -60,8 +61,13 @@ class FeedForward : public Module {
  public:
   FeedForward(Module& parent, std::string name, std::int64_t channels);
 
-  /// [..., C] -> same, + other.
-  Tensor forward_add(const Tensor& x, const Tensor& other) const;
+  /// [..., C] -> same.
+  Tensor forward(const Tensor& x) const { return out_.forward(hidden(x)); }
+
+  /// The same + other.
+  Tensor forward_add(const Tensor& x, const Tensor& other) const {
+    return out_.forward_add(hidden(x), other);
+  }
 
   /// Splits net.0.proj into its two halves, which become one product with GELU and one that
   /// multiplies by it.
@@ -71,6 +77,8 @@ class FeedForward : public Module {
   void scale_result(const AlphaBlender& blender, AlphaBlender::Share share);
 
  private:
+  Tensor hidden(const Tensor& x) const;  // [..., 4C]
+
   Module net_;
   Module geglu_;
   Linear proj_;

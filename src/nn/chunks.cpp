@@ -14,16 +14,12 @@ Tensor Chunk::of(const Tensor& tokens, std::int64_t all_frames) const {
   return whole_frames.narrow(1, first_position, positions);
 }
 
-Tensor Chunk::add_per_frame(const Tensor& x, const Tensor& embedding) const {
-  const Tensor rows = embedding.narrow(0, first_frame, frames).unsqueeze(1);  // [frames, 1, C]
-  if (is_part) return x + rows;
-  return (x.unflatten(0, {clips, frames}) + rows).flatten(0, 1);
+Tensor Chunk::per_frame(const Tensor& embedding) const {
+  return embedding.narrow(0, first_frame, frames).repeat({clips, 1});
 }
 
-Tensor Chunk::add_per_clip(const Tensor& x, const Tensor& vectors) const {
-  const Tensor rows = vectors.narrow(0, clip, clips);  // [clips, 1, C]
-  if (is_part) return x + rows;
-  return (x.unflatten(0, {clips, frames}) + rows.unsqueeze(1)).flatten(0, 1);
+Tensor Chunk::per_clip(const Tensor& vectors) const {
+  return vectors.narrow(0, clip, clips).squeeze(1).repeat_interleave(frames, 0);
 }
 
 Tensor by_chunks(const Tensor& tokens, std::int64_t frames, bool chunked,

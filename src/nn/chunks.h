@@ -17,18 +17,18 @@ struct Chunk {
   std::int64_t frames, first_frame;
   std::int64_t positions, first_position;
 
-  /// Of one clip. Everything is treated as several clips even where it is one, so that one clip
-  /// alone rounds like one of two.
+  /// Everything is treated as several clips even where it is one, so that one clip alone rounds
+  /// like one of two.
   bool is_part = true;
 
   /// The part of tokens, of `all_frames` a clip: a view [clips*frames, positions, C].
   Tensor of(const Tensor& tokens, std::int64_t all_frames) const;
 
-  /// x [clips*frames, positions, C] + embedding [F, C] of each frame.
-  Tensor add_per_frame(const Tensor& x, const Tensor& embedding) const;
+  /// The vectors that go to its pictures, [clips*frames, C]: of embedding [F, C] of each frame ...
+  Tensor per_frame(const Tensor& embedding) const;
 
-  /// x [clips*frames, positions, C] + vectors [B, 1, C] of each clip.
-  Tensor add_per_clip(const Tensor& x, const Tensor& vectors) const;
+  /// ... and of vectors [B, 1, C] of each clip.
+  Tensor per_clip(const Tensor& vectors) const;
 };
 
 /// Computes a function of tokens that treats every position by itself, part after part, so that

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "nn/module.h"
+#include "ops/ops.h"
 #include "ops/packed.h"
 
 /// Leaf layers. Parameters have the names, shapes and meaning of their torch.nn namesakes; pictures
@@ -149,6 +150,11 @@ class LayerNorm : public Module {
  public:
   LayerNorm(Module& parent, std::string name, std::int64_t channels, double eps = 1e-5);
   Tensor forward(const Tensor& x) const;
+
+  /// x + other + vectors and its norm, see ops::add_layer_norm.
+  ops::SumAndNorm add(const Tensor& x, const Tensor& other, const Tensor& vectors) const {
+    return ops::add_layer_norm(x, other, vectors, weight, bias, eps_);
+  }
 
   Tensor weight;
   Tensor bias;

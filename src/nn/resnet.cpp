@@ -131,7 +131,7 @@ Tensor ResnetBlock2D::forward(const ResBlockInput& input, const Tensor& time) co
   return compute(input, time);
 }
 
-Tensor ResnetBlock2D::forward_upsampled(Tensor picture, const Upsample2D* before) const {
+Tensor ResnetBlock2D::forward_upsampled(const Tensor& picture, const Upsample2D* before) const {
   const std::int64_t enlarged = before == nullptr ? 1 : 4;
   const auto bytes = enlarged * static_cast<std::int64_t>(picture.nbytes());
   const bool keeps_shape = before == nullptr && !conv_shortcut_;
@@ -173,7 +173,7 @@ void TemporalResnetBlock::fold_with(const AlphaBlender& mixer, AlphaBlender::Sha
 
 Tensor TemporalResnetBlock::forward(Tensor&& picture, std::int64_t frames, const Tensor& time,
                                     const Tensor& share) const {
-  if (share_is_folded_ && !time.defined() && norm1_.knows_parts_of(picture)) {
+  if (share_is_folded_ && !time.defined() && GroupNorm::knows_parts_of(picture)) {
     forward_in_parts(picture, frames);
     return picture;
   }
@@ -256,7 +256,8 @@ Tensor SpatioTemporalResBlock::blend(Tensor&& spatial, std::int64_t frames,
 
 Tensor SpatioTemporalResBlock::forward(Tensor&& picture, std::int64_t frames,
                                        const Upsample2D* before) const {
-  Tensor spatial = spatial_res_block_.forward_upsampled(std::move(picture), before);
+  Tensor spatial = spatial_res_block_.forward_upsampled(picture, before);
+  picture.reset();
   return blend(std::move(spatial), frames, {});
 }
 

@@ -60,8 +60,8 @@ class ResnetBlock2D : public Module {
   Tensor forward(const ResBlockInput& input, const Tensor& time) const;
 
   /// Without time embedding; the picture is enlarged first if `before` is not null. Large pictures
-  /// are overwritten.
-  Tensor forward_upsampled(Tensor picture, const Upsample2D* before) const;
+  /// are overwritten with the result.
+  Tensor forward_upsampled(const Tensor& picture, const Upsample2D* before) const;
   void fold() override;
 
  private:

@@ -11,11 +11,12 @@
 namespace svd::nn {
 namespace {
 
-// What a block's attentions add to its tokens.
+// What a block adds to its tokens, and the norm after it.
 struct Attentions {
   const Attention& self;
   const LayerNorm& norm2;
   const Attention& cross;
+  const LayerNorm& norm3;
 };
 
 CrossAttention prepare_cross(const Attention& attention, const Tensor& context, bool constant) {
@@ -23,19 +24,24 @@ CrossAttention prepare_cross(const Attention& attention, const Tensor& context, 
   return {{}, context};
 }
 
-// x + self-attention (`mixed`, yet to be projected), then + cross-attention; all of one chunk.
-Tensor add_attentions(const Attentions& attentions, const Tensor& mixed, const Tensor& x,
-                      const CrossAttention& cross, const Chunk& chunk) {
+// x + self-attention (`mixed`, yet to be projected), then + cross-attention, and the norm of it;
+// all of one chunk.
+ops::SumAndNorm add_attentions(const Attentions& attentions, const Tensor& mixed, const Tensor& x,
+                               const CrossAttention& cross, const Chunk& chunk) {
+  const auto with_norm = [&](const Tensor& sum) {
+    return ops::SumAndNorm{sum, attentions.norm3.forward(sum)};
+  };
   if (!cross.constant.defined()) {
     const Tensor y = attentions.self.project_add(mixed, x);
     const Tensor context =
         cross.context.narrow(0, chunk.clip, chunk.clips).repeat_interleave(chunk.frames, 0);
-    return attentions.cross.cross(attentions.norm2.forward(y), context) + y;
+    return with_norm(attentions.cross.cross(attentions.norm2.forward(y), context) + y);
   }
-  if (!chunk.is_part)
-    return chunk.add_per_clip(attentions.self.project_add(mixed, x), cross.constant);
-  const Tensor bias = attentions.self.project_bias() + cross.constant[chunk.clip][0];
-  return attentions.self.project_add(mixed, x, bias);
+  if (chunk.is_part) {  // both sums in the product's epilogue
+    const Tensor bias = attentions.self.project_bias() + cross.constant[chunk.clip][0];
+    return with_norm(attentions.self.project_add(mixed, x, bias));
+  }
+  return attentions.norm3.add(attentions.self.project(mixed), x, chunk.per_clip(cross.constant));
 }
 
 // With one token the softmax is 1, whatever query and key are.
@@ -93,9 +99,10 @@ Tensor BasicTransformerBlock::forward(const Tensor& tokens, std::int64_t frames,
                                       const CrossAttention& cross) const {
   const Tensor mixed = attn1_.mix(norm1_.forward(tokens));
   return by_chunks(tokens, frames, is_chunked_, [&](const Chunk& chunk) {
-    const Tensor x = add_attentions({attn1_, norm2_, attn2_}, chunk.of(mixed, frames),
-                                    chunk.of(tokens, frames), cross, chunk);
-    return ff_.forward_add(norm3_.forward(x), x);
+    const auto [x, normed] =
+        add_attentions({attn1_, norm2_, attn2_, norm3_}, chunk.of(mixed, frames),
+                       chunk.of(tokens, frames), cross, chunk);
+    return ff_.forward_add(normed, x);
   });
 }
 
@@ -135,17 +142,20 @@ Tensor TemporalBasicTransformerBlock::forward(const Tensor& tokens, std::int64_t
                                               const CrossAttention& cross,
                                               const AlphaBlender& mixer) const {
   const Tensor x = by_chunks(tokens, frames, is_chunked_, [&](const Chunk& chunk) {
-    const Tensor placed = chunk.add_per_frame(chunk.of(tokens, frames), frame_embedding);
-    return ff_in_.forward_add(norm_in_.forward(placed), placed);
+    const auto [placed, normed] =
+        norm_in_.add(chunk.of(tokens, frames), {}, chunk.per_frame(frame_embedding));
+    return ff_in_.forward_add(normed, placed);
   });
   const Tensor mixed = attn1_.mix_temporal(norm1_.forward(x), frames);
   return by_chunks(tokens, frames, is_chunked_, [&](const Chunk& chunk) {
     const Tensor spatial = chunk.of(tokens, frames);
-    const Tensor y = add_attentions({attn1_, norm2_, attn2_}, chunk.of(mixed, frames),
-                                    chunk.of(x, frames), cross, chunk);
-    const Tensor normed = norm3_.forward(y);
-    if (folded_alpha_) return ff_.forward_add(normed, at::lerp(y, spatial, *folded_alpha_));
-    return at::lerp(ff_.forward_add(normed, y), spatial, mixer.alpha());
+    const auto [y, normed] =
+        add_attentions({attn1_, norm2_, attn2_, norm3_}, chunk.of(mixed, frames),
+                       chunk.of(x, frames), cross, chunk);
+    if (!folded_alpha_) return at::lerp(ff_.forward_add(normed, y), spatial, mixer.alpha());
+    if (chunk.is_part)  // the sum in the product's epilogue
+      return ff_.forward_add(normed, at::lerp(y, spatial, *folded_alpha_));
+    return ops::add_blend(ff_.forward(normed), y, spatial, *folded_alpha_);
   });
 }
 

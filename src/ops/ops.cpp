@@ -1,10 +1,13 @@
 #include "ops/ops.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/group_norm.h>
+#include <ATen/ops/layer_norm.h>
+#include <ATen/ops/lerp.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/silu.h>
 #include <torch/library.h>
@@ -94,10 +97,45 @@ Tensor geglu(const Tensor& x) {
   return op.call(x);
 }
 
+SumAndNorm add_layer_norm(const Tensor& x, const Tensor& other, const Tensor& vectors,
+                          const Tensor& weight, const Tensor& bias, double eps) {
+  static const auto op = find_operation<AddLayerNorm>();
+  TORCH_CHECK(x.dim() == 3 && (!other.defined() || other.sizes() == x.sizes()) &&
+                  (!vectors.defined() || (vectors.dim() == 2 && vectors.size(0) == x.size(0) &&
+                                          vectors.size(1) == x.size(2))) &&
+                  weight.numel() == x.size(2) && bias.numel() == x.size(2),
+              "add_layer_norm: sizes do not go together with ", x.sizes());
+  if (needs_gradient(x, other, vectors, weight, bias) || !has_own_version(op, x) ||
+      !fits_add_layer_norm_cuda(x.size(2))) {
+    Tensor sum = other.defined() ? x + other : x;
+    if (vectors.defined()) sum = sum + vectors.unsqueeze(1);
+    return {sum, at::layer_norm(sum, weight.sizes(), weight, bias, eps)};
+  }
+  const auto optional_of = [](const Tensor& tensor) {
+    return tensor.defined() ? std::optional(tensor) : std::nullopt;
+  };
+  const at::AutoDispatchBelowADInplaceOrView below_autograd;
+  const auto [sum, normed] =
+      op.call(x, optional_of(other), optional_of(vectors), weight, bias, eps);
+  return {sum, normed};
+}
+
+Tensor add_blend(const Tensor& x, const Tensor& start, const Tensor& end, double share) {
+  static const auto op = find_operation<AddBlend>();
+  TORCH_CHECK(x.sizes() == start.sizes() && x.sizes() == end.sizes(), "add_blend: shapes ",
+              x.sizes(), start.sizes(), end.sizes(), " do not go together");
+  if (needs_gradient(x, start, end) || !has_own_version(op, x))
+    return x + at::lerp(start, end, share);
+  const at::AutoDispatchBelowADInplaceOrView below_autograd;
+  return op.call(x, start, end, share);
+}
+
 TORCH_LIBRARY(svd, m) {
   m.def(GroupNorm::kSchema);
   m.def(Geglu::kSchema);
   m.def(TemporalAttention::kSchema);
+  m.def(AddLayerNorm::kSchema);  // on the CPU both come out of products' epilogues
+  m.def(AddBlend::kSchema);
 }
 
 TORCH_LIBRARY_IMPL(svd, CPU, m) {

@@ -19,6 +19,20 @@ at::Tensor group_norm(const at::Tensor& x, std::int64_t groups, const at::Tensor
 at::Tensor group_norm(const at::Tensor& x, const at::Tensor& second, std::int64_t groups,
                       const at::Tensor& weight, const at::Tensor& bias, double eps, bool silu);
 
+struct SumAndNorm {
+  at::Tensor sum;     ///< x + other + vectors
+  at::Tensor normed;  ///< layer norm of it over the last dimension
+};
+
+/// x: [N, L, C]; other: the same or undefined; vectors: [N, C], added to all of a picture's tokens,
+/// or undefined; weight and bias: [C].
+SumAndNorm add_layer_norm(const at::Tensor& x, const at::Tensor& other, const at::Tensor& vectors,
+                          const at::Tensor& weight, const at::Tensor& bias, double eps);
+
+/// x + lerp(start, end, share), all of one shape.
+at::Tensor add_blend(const at::Tensor& x, const at::Tensor& start, const at::Tensor& end,
+                     double share);
+
 /// GEGLU's gate. x: [..., 2C] = (value, gate); result [..., C] = value * gelu_erf(gate).
 at::Tensor geglu(const at::Tensor& x);
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <tuple>
 
 /// The operations that have versions for several devices, as torch's dispatcher knows them: their
 /// names and, in C++, the signatures of every version. src/ops and the CUDA module both register
@@ -30,6 +31,30 @@ struct TemporalAttention {
   static constexpr const char* kSchema =
       "temporal_attention(Tensor q, Tensor k, Tensor v) -> Tensor";
   using Signature = at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&);
+};
+
+struct AddLayerNorm {
+  static constexpr const char* kName = "add_layer_norm";
+  static constexpr const char* kSchema =
+      "add_layer_norm(Tensor x, Tensor? other, Tensor? vectors, Tensor weight, Tensor bias, "
+      "float eps) -> (Tensor, Tensor)";
+  using Signature = std::tuple<at::Tensor, at::Tensor>(const at::Tensor&,
+                                                       const std::optional<at::Tensor>&,
+                                                       const std::optional<at::Tensor>&,
+                                                       const at::Tensor&, const at::Tensor&,
+                                                       double);
+};
+
+/// Channels that the CUDA version takes.
+constexpr bool fits_add_layer_norm_cuda(std::int64_t channels) {
+  return channels > 0 && channels <= 1280;
+}
+
+struct AddBlend {
+  static constexpr const char* kName = "add_blend";
+  static constexpr const char* kSchema =
+      "add_blend(Tensor x, Tensor start, Tensor end, float share) -> Tensor";
+  using Signature = at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&, double);
 };
 
 /// What the CUDA version of `TemporalAttention` takes: keys and values of a head, and a few

@@ -9,6 +9,7 @@
 #include "networks/clip/clip_vision_model.h"
 #include "networks/unet/unet_spatio_temporal_condition.h"
 #include "networks/vae/autoencoder.h"
+#include "ops/packed.h"
 
 namespace svd::pipeline {
 namespace {
@@ -139,8 +140,9 @@ void NetworkWeights::read(const Loadable& unit, nn::Use use) const {
     const at::Tensor stored = source_.checkpoint.read(source_.part, parameter.name, source_.dtype);
     TORCH_CHECK(stored.sizes() == parameter.shape, parameter.name, ": expected shape ",
                 at::IntArrayRef(parameter.shape), ", got ", stored.sizes());
-    *parameter.tensor =
-        (parameter.kernel ? channels_last_kernel(stored) : stored).to(source_.device);
+    // What the CPU's library packs need not be brought into another order first.
+    const bool reorder = parameter.kernel && !ops::can_pack(source_.device, source_.dtype);
+    *parameter.tensor = (reorder ? channels_last_kernel(stored) : stored).to(source_.device);
     if (!parameter.tensor->is_alias_of(stored)) release_pages(parameter);
   }
   if (use != nn::Use::forward) return;

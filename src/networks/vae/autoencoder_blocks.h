@@ -38,7 +38,7 @@ class VaeResnet : public nn::ResnetBlock2D {
   VaeResnet(nn::Module& parent, std::string name, int in, int out)
       : ResnetBlock2D(parent, std::move(name), in, out, 0, 1e-6) {}
   Tensor forward(Tensor&& picture, std::int64_t, PendingUpsample pending = nullptr) const {
-    return ResnetBlock2D::forward_upsampled(std::move(picture), pending);
+    return ResnetBlock2D::forward_upsampled(picture, pending);
   }
 };
 

@@ -186,6 +186,59 @@ TEST_P(Operations, GegluFollowsItsDefinition) {
   }
 }
 
+TEST_P(Operations, AddLayerNormFollowsItsDefinition) {
+  const c10::NoGradGuard no_grad;
+  const std::vector<std::vector<std::int64_t>> sizes = {
+      {1, 1, 32}, {3, 7, 320}, {2, 33, 640}, {4, 5, 1280}, {2, 3, 1288}, {2, 9, 50}, {0, 4, 32}};
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kHalf, at::kDouble}) {
+    for (const auto& size : sizes) {
+      for (const bool with_other : {true, false}) {
+        for (const bool with_vectors : {true, false}) {
+          SCOPED_TRACE(testing::Message()
+                       << type << " " << at::IntArrayRef(size) << (with_other ? ", other" : "")
+                       << (with_vectors ? ", vectors" : ""));
+          const Tensor x = draw(size, type);
+          const Tensor other = with_other ? draw(size, type) : Tensor();
+          const Tensor vectors = with_vectors ? draw({size[0], size[2]}, type) : Tensor();
+          const Tensor weight = draw({size[2]}, type), bias = draw({size[2]}, type);
+          const auto [sum, normed] = ops::add_layer_norm(x, other, vectors, weight, bias, 1e-5);
+
+          Tensor wide = x.to(at::kCPU, at::kDouble);
+          if (with_other) wide = wide + other.to(at::kCPU, at::kDouble);
+          if (with_vectors) wide = wide + vectors.to(at::kCPU, at::kDouble).unsqueeze(1);
+          ASSERT_EQ(sum.sizes(), x.sizes());
+          if (x.numel() == 0) continue;
+          EXPECT_LE(error_of(sum, wide), 2 * tolerance(type));
+          const Tensor rounded = sum.to(at::kCPU, at::kDouble);
+          const Tensor centred = rounded - rounded.mean(-1, true);
+          const Tensor scale = (centred.square().mean(-1, true) + 1e-5).rsqrt();
+          const Tensor expected =
+              centred * scale * weight.to(at::kCPU, at::kDouble) + bias.to(at::kCPU, at::kDouble);
+          EXPECT_LE(error_of(normed, expected), 2 * tolerance(type));
+        }
+      }
+    }
+  }
+}
+
+TEST_P(Operations, AddBlendFollowsItsDefinition) {
+  const c10::NoGradGuard no_grad;
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kHalf, at::kDouble}) {
+    for (const std::vector<std::int64_t>& size :
+         {std::vector<std::int64_t>{1}, {3, 7, 320}, {5, 13}, {0, 4}}) {
+      SCOPED_TRACE(testing::Message() << type << " " << at::IntArrayRef(size));
+      const Tensor x = draw(size, type), start = draw(size, type), end = draw(size, type);
+      const Tensor y = ops::add_blend(x, start, end, 0.3);
+      const auto wide = [](const Tensor& tensor) { return tensor.to(at::kCPU, at::kDouble); };
+      const Tensor expected = wide(x) + 0.7 * wide(start) + 0.3 * wide(end);
+      ASSERT_EQ(y.sizes(), x.sizes());
+      if (y.numel() > 0) {
+        EXPECT_LE(error_of(y, expected), 2 * tolerance(type));
+      }
+    }
+  }
+}
+
 TEST_P(Operations, GegluReadsStridedInput) {
   const c10::NoGradGuard no_grad;
   const Tensor whole = draw({7, 40});
