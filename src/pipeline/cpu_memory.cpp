@@ -16,6 +16,9 @@ namespace svd::pipeline {
 namespace {
 
 constexpr std::size_t kLarge = std::size_t{4} << 20;
+/// From here on huge pages pay. For smaller blocks, as weights are, the system's search for free
+/// ones costs more than they save where memory is full of cached files.
+constexpr std::size_t kHuge = std::size_t{128} << 20;
 constexpr std::size_t kGranule = std::size_t{64} << 10;
 constexpr std::uintptr_t kPage = 4096;
 
@@ -115,7 +118,7 @@ class CachingAllocator final : public c10::Allocator {
       data = fresh();
     }
     if (data == MAP_FAILED) throw std::bad_alloc();
-    ::madvise(data, bytes, MADV_HUGEPAGE);
+    if (bytes >= kHuge) ::madvise(data, bytes, MADV_HUGEPAGE);
     return data;
   }
 

@@ -146,7 +146,7 @@ Conditioning Run::condition(const InputImages& images, const Tensor& augmentatio
           .unsqueeze(0);
   networks::ClipVisionModelWithProjection clip(config_.clip);
   NetworkWeights weights(clip, source(Part::image_encoder, dtype_), NetworkWeights::kStreamAll,
-                         between_);
+                         between_, NetworkWeights::Form::published);
   stage(Stage::load_conditioning, 0, [&] { weights.load(); });
   stage(Stage::condition, 0, [&] {
     const Image& seen = profile_.clip_reads_region ? images.region : images.fitted;
@@ -164,7 +164,8 @@ Conditioning Run::condition(const InputImages& images, const Tensor& augmentatio
 
 Tensor Run::encode(const Image& image, const Tensor& augmentation) {
   networks::AutoencoderEncoder vae(config_.vae);
-  NetworkWeights weights(vae, source(Part::vae, vae_dtype_), NetworkWeights::kStreamAll, between_);
+  NetworkWeights weights(vae, source(Part::vae, vae_dtype_), NetworkWeights::kStreamAll, between_,
+                         NetworkWeights::Form::published);
   weights.load();
   const Tensor noised = pipeline::to_pixels(image) + request_.noise_aug_strength * augmentation;
   return vae.encode_mode(noised.to(device_, vae_dtype_), weights.for_forward()).to(at::kFloat);

@@ -54,8 +54,8 @@ std::vector<std::string> check_weights(const weights::Checkpoint& checkpoint) {
 }
 
 NetworkWeights::NetworkWeights(nn::Module& network, const WeightSource& source,
-                               std::int64_t kept_bytes, std::function<void()> between)
-    : source_(source), between_(std::move(between)) {
+                               std::int64_t kept_bytes, std::function<void()> between, Form form)
+    : source_(source), between_(std::move(between)), form_(form) {
   for (const nn::Unit& unit : network.units()) {
     Loadable loadable{unit.module, unit.module->parameters(), false};
     std::int64_t bytes = 0;
@@ -141,11 +141,12 @@ void NetworkWeights::read(const Loadable& unit, nn::Use use) const {
     TORCH_CHECK(stored.sizes() == parameter.shape, parameter.name, ": expected shape ",
                 at::IntArrayRef(parameter.shape), ", got ", stored.sizes());
     // What the CPU's library packs need not be brought into another order first.
-    const bool reorder = parameter.kernel && !ops::can_pack(source_.device, source_.dtype);
+    const bool is_packed = form_ == Form::folded && ops::can_pack(source_.device, source_.dtype);
+    const bool reorder = parameter.kernel && !is_packed;
     *parameter.tensor = (reorder ? channels_last_kernel(stored) : stored).to(source_.device);
     if (!parameter.tensor->is_alias_of(stored)) release_pages(parameter);
   }
-  if (use != nn::Use::forward) return;
+  if (use != nn::Use::forward || form_ == Form::published) return;
   unit.module->fold();
   for (const nn::Parameter& parameter : unit.parameters) {
     if (parameter.use == use && !parameter.tensor->defined()) release_pages(parameter);

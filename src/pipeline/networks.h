@@ -43,9 +43,12 @@ class NetworkWeights {
   static constexpr std::int64_t kKeepAll = std::numeric_limits<std::int64_t>::max();
   static constexpr std::int64_t kStreamAll = 0;
 
+  /// Whether to fold the network: it pays where weights are used more than once.
+  enum class Form { folded, published };
+
   /// `network` and the checkpoint must outlive this.
   NetworkWeights(nn::Module& network, const WeightSource& source, std::int64_t kept_bytes,
-                 std::function<void()> between);
+                 std::function<void()> between, Form form = Form::folded);
   ~NetworkWeights();
   NetworkWeights(const NetworkWeights&) = delete;
   NetworkWeights& operator=(const NetworkWeights&) = delete;
@@ -71,6 +74,7 @@ class NetworkWeights {
 
   WeightSource source_;
   std::function<void()> between_;
+  Form form_;
   std::vector<Loadable> units_;
   std::unordered_map<const nn::Module*, std::size_t> index_;
   Loadable* visited_ = nullptr;  ///< the one whose weights are there for now
