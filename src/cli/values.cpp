@@ -106,6 +106,13 @@ Fit parse_fit(const std::string& flag, const std::string& text) {
 }
 
 Dtype parse_dtype(const std::string& flag, const std::string& text) {
+  // As other tools call them; the names here are torch's.
+  constexpr std::pair<const char*, const char*> kElsewhere[] = {
+      {"fp32", "float32"}, {"fp16", "float16"}, {"half", "float16"}, {"bf16", "bfloat16"}};
+  for (const auto& [theirs, ours] : kElsewhere) {
+    if (text == theirs)
+      refuse(flag, text, "the name of a number format", fmt::format("did you mean {}?", ours));
+  }
   return parse_choice(flag, text,
                       {Dtype::automatic, Dtype::float32, Dtype::bfloat16, Dtype::float16});
 }

@@ -86,6 +86,7 @@ TEST(ParseChoices, ListTheNamesAndSuggestOne) {
             "--flag 'corp' is not one of crop, pad, stretch; did you mean crop?");
   EXPECT_EQ(refusal(parse_profile, "Reference"),
             "--flag 'Reference' is not one of reference, diffusers; did you mean reference?");
+  EXPECT_THAT(refusal(parse_dtype, "fp16"), HasSubstr("did you mean float16?"));
   EXPECT_EQ(refusal(parse_dtype, "int8"),
             "--flag 'int8' is not one of auto, float32, bfloat16, float16");
 }
