@@ -4,6 +4,7 @@
 #include <c10/util/Exception.h>
 #include <c10/util/accumulate.h>
 
+#include <cstdint>
 #include <utility>
 
 #include "networks/clip/clip_vision_model.h"
@@ -25,6 +26,13 @@ at::Tensor channels_last_kernel(const at::Tensor& kernel) {
   constexpr auto format = at::MemoryFormat::ChannelsLast;
   return kernel.dim() == 5 ? kernel.squeeze(-1).contiguous(format).unsqueeze(-1)
                            : kernel.contiguous(format);
+}
+
+// As tensors that are allocated are; true for those that are not on the CPU.
+bool is_aligned(const at::Tensor& tensor) {
+  constexpr std::uintptr_t kAlignment = 64;
+  return !tensor.device().is_cpu() ||
+         reinterpret_cast<std::uintptr_t>(tensor.const_data_ptr()) % kAlignment == 0;
 }
 
 }  // namespace
@@ -144,6 +152,11 @@ void NetworkWeights::read(const Loadable& unit, nn::Use use) const {
     const bool is_packed = form_ == Form::folded && ops::can_pack(source_.device, source_.dtype);
     const bool reorder = parameter.kernel && !is_packed;
     *parameter.tensor = (reorder ? channels_last_kernel(stored) : stored).to(source_.device);
+    // Products in the maths library round by how their weights are aligned, and files differ in
+    // that.
+    const bool is_multiplied_as_stored = use == nn::Use::prepare || form_ == Form::published;
+    if (is_multiplied_as_stored && !is_aligned(*parameter.tensor))
+      *parameter.tensor = parameter.tensor->clone();
     if (!parameter.tensor->is_alias_of(stored)) release_pages(parameter);
   }
   if (use != nn::Use::forward || form_ == Form::published) return;
