@@ -10,7 +10,8 @@ namespace {
 namespace fs = std::filesystem;
 
 std::vector<ControlGroups> groups_of(const std::string& controller, const std::string& text) {
-  const fs::path file = fs::path(testing::TempDir()) / "svd_membership";
+  const std::string test = testing::UnitTest::GetInstance()->current_test_info()->name();
+  const fs::path file = fs::path(testing::TempDir()) / ("svd_membership_" + test);
   std::ofstream(file) << text;
   return control_groups(controller, file, "/mount");
 }
