@@ -49,6 +49,7 @@ def main():
     args = parser.parse_args()
     work = args.work or pathlib.Path(tempfile.mkdtemp(prefix="svd-gen-memory-"))
 
+    work.mkdir(parents=True, exist_ok=True)
     status, free = render(args.svd_gen, args.arguments, work / "free")
     if status:
         sys.exit(f"the unconstrained render failed: {free['error']}")
