@@ -11,7 +11,11 @@ class FrameSink {
  public:
   virtual ~FrameSink() = default;
 
-  /// One frame, 8-bit RGB, height * width * 3 bytes. Throws Error{output}.
+  /// Bits a channel that `write` takes: 8, or 16 where the file keeps more than 8.
+  virtual int bit_depth() const { return 8; }
+
+  /// One RGB frame, rows from top to bottom: height * width * 3 bytes, or twice as many for 16 bits
+  /// (native byte order). Throws Error{output}.
   virtual void write(std::span<const std::uint8_t> rgb) = 0;
 
   /// Completes, verifies and publishes the output under its final name. Throws Error{output}.

@@ -2,7 +2,9 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 
+#include "base/encoding.h"
 #include "svd/frame_sink.h"
 
 namespace svd::media {
@@ -18,6 +20,8 @@ struct OutputOptions {
   double fps = 0;
   int frames = 0;  ///< exactly so many frames must arrive
   bool overwrite = false;
+  EncodingOptions encoding;
+  std::string metadata;  ///< kept with the clip; empty: none
 };
 
 /// The format of `path`. Throws Error{usage} for an unknown extension, naming the known ones.
