@@ -29,6 +29,7 @@ libavformat-dev pc:libavformat
 libavcodec-dev pc:libavcodec
 libavutil-dev pc:libavutil
 libswscale-dev pc:libswscale
+libavfilter-dev pc:libavfilter
 libexif-dev pc:libexif
 libcli11-dev header:CLI/CLI.hpp
 nlohmann-json3-dev header:nlohmann/json.hpp

@@ -20,7 +20,8 @@ struct EncodingOptions {
   std::optional<std::string> pixel_format;  ///< FFmpeg's name: "yuv444p"
   std::optional<int> bit_depth;             ///< bits a channel: 8, 10 or 16
   Loop loop = Loop::forward;
-  int interpolate = 1;  ///< so many times the frame rate, by motion compensation (lossy)
+  int interpolate = 1;   ///< so many times the frame rate, by motion compensation (lossy)
+  bool sidecar = false;  ///< metadata also in a file of its own where the format could keep it
 };
 
 const char* to_string(Loop loop);

@@ -43,7 +43,8 @@ using Muxer = std::unique_ptr<AVFormatContext, MuxerRelease>;
 using Packet = std::unique_ptr<AVPacket, ByAddress<av_packet_free>>;
 using Scaler = std::unique_ptr<SwsContext, SwsRelease>;
 
-/// Returns `code` unless it is an error: then throws Error{kind} "FILE: CALL failed: TEXT".
+/// Returns `code` unless it is an error: then throws Error{kind}, for an output "cannot write FILE:
+/// TEXT", else "FILE: CALL failed: TEXT".
 int check(int code, const char* call, const std::string& file, ErrorKind kind);
 
 /// Returns `pointer`, throws Error{kind} when it is null.

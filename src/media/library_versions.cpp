@@ -2,6 +2,7 @@
 
 extern "C" {
 #include <libavcodec/avcodec.h>
+#include <libavfilter/avfilter.h>
 #include <libavformat/avformat.h>
 }
 
@@ -20,6 +21,7 @@ std::string dotted(unsigned number) {
 std::vector<std::pair<std::string, std::string>> library_versions() {
   return {{"libavcodec", dotted(avcodec_version())},
           {"libavformat", dotted(avformat_version())},
+          {"libavfilter", dotted(avfilter_version())},
           {"OpenCV", cv::getVersionString()}};
 }
 

@@ -8,7 +8,10 @@
 #include <system_error>
 
 #include "base/atomic_file.h"
+#include "base/suggest.h"
+#include "media/formats.h"
 #include "media/frame_writer.h"
+#include "media/sidecar.h"
 #include "svd/error.h"
 
 namespace svd::media {
@@ -24,7 +27,12 @@ std::string lower(std::string text) {
   return text;
 }
 
-bool is_png(const fs::path& path) { return lower(path.extension().string()) == ".png"; }
+/// Whether the frames of `path` are pictures whose number is in their name.
+bool is_pattern(const fs::path& path) {
+  const Format* format = format_of_extension(lower(path.extension().string()));
+  const bool pictures = format != nullptr && format->container == Container::pictures;
+  return pictures && parse_numbered_name(path.filename().string()).has_value();
+}
 
 [[noreturn]] void refuse(const std::string& message, const std::string& hint = {}) {
   throw Error(ErrorKind::output, message, hint);
@@ -72,9 +80,8 @@ void check_frame_folder(const fs::path& path, bool overwrite) {
 }
 
 void check_pattern(const fs::path& path, bool overwrite) {
-  const auto name = parse_numbered_name(path.filename().string());
-  if (!name) return check_file(path, overwrite);
   if (overwrite) return;
+  const auto name = parse_numbered_name(path.filename().string());
   std::error_code code;
   for (auto entry = fs::directory_iterator(parent_folder(path), code);
        !code && entry != fs::directory_iterator(); entry.increment(code)) {
@@ -131,7 +138,11 @@ std::optional<NumberedName> parse_numbered_name(const std::string& name) {
   return result;
 }
 
-NumberedName folder_frame_name() { return {"", 5, ".png"}; }
+NumberedName folder_frame_name(const std::string& format) {
+  return {"", 5, std::string(find_format(format)->extensions.front())};
+}
+
+bool is_standard_output(const fs::path& path) { return path == "-"; }
 
 fs::path parent_folder(const fs::path& path) {
   const fs::path named = path.has_filename() ? path : path.parent_path();
@@ -139,56 +150,115 @@ fs::path parent_folder(const fs::path& path) {
 }
 
 std::optional<std::string> foreign_entry(const fs::path& folder) {
-  const NumberedName ours = folder_frame_name();
+  const auto is_frame = [](const std::string& name) {
+    return std::any_of(formats().begin(), formats().end(), [&](const Format& format) {
+      return format.container == Container::pictures &&
+             folder_frame_name(std::string(format.name)).matches(name);
+    });
+  };
   std::error_code code;
   for (auto entry = fs::directory_iterator(folder, code);
        !code && entry != fs::directory_iterator(); entry.increment(code)) {
     const std::string name = entry->path().filename().string();
-    if (!ours.matches(name) || entry->symlink_status(code).type() != fs::file_type::regular)
+    if (!is_frame(name) || entry->symlink_status(code).type() != fs::file_type::regular)
       return name;
   }
   if (code) refuse(folder.string() + ": " + code.message());
   return {};
 }
 
-OutputFormat output_format(const fs::path& path) {
-  const std::string accepted =
-      "accepted are NAME.mp4, a folder of PNG frames NAME/ and a pattern NAME_%04d.png";
-  const std::string name = path.filename().string();
-  if (path.empty()) throw Error(ErrorKind::usage, "the output has no name", accepted);
-  if (name.empty()) {
-    const std::string folder = path.parent_path().filename().string();
-    if (folder.empty() || folder == "." || folder == "..")
-      throw Error(ErrorKind::usage, "output " + path.string() + " names no new folder", accepted);
-    return OutputFormat::png_folder;
-  }
+namespace {
+
+std::string accepted_names() {
+  return "accepted are NAME.mp4, .mov, .mkv, .webm, .gif, .webp and .y4m, a folder of PNG frames "
+         "NAME/, a pattern NAME_%04d.png, .jpg or .tif, and - for standard output";
+}
+
+[[noreturn]] void refuse_name(const fs::path& path, const std::string& what,
+                              const std::string& hint) {
+  throw Error(ErrorKind::usage, "output " + path.string() + ": " + what, hint);
+}
+
+const Format& asked_for(const std::string& name) {
+  if (const Format* format = find_format(lower(name))) return *format;
+  const std::string suggestion = did_you_mean(name, format_names());
+  std::string list;
+  for (const std::string& known : format_names()) list += (list.empty() ? "" : ", ") + known;
+  throw Error(ErrorKind::usage, "unknown format " + name,
+              suggestion.empty() ? "formats are " + list : suggestion);
+}
+
+/// The format that the name of a file says.
+const Format& format_of_name(const fs::path& path) {
   const std::string extension = lower(path.extension().string());
-  if (extension == ".mp4") return OutputFormat::mp4;
-  if (is_png(path)) {
-    if (parse_numbered_name(name)) return OutputFormat::png_pattern;
-    throw Error(ErrorKind::usage,
-                "output " + path.string() + ": a PNG name needs exactly one number, %d or %0Nd",
-                "for example " + path.stem().string().substr(0, path.stem().string().find('%')) +
-                    "_%04d.png");
-  }
-  std::string hint = accepted;
+  if (const Format* format = format_of_extension(extension)) return *format;
+  std::string hint = accepted_names();
   std::error_code code;
   if (fs::is_directory(path, code))
     hint = "write " + path.string() + "/ for a folder of PNG frames";
-  throw Error(ErrorKind::usage,
-              "output " + path.string() + ": " +
-                  (extension.empty() ? "no extension" : "unknown extension " + extension),
-              hint);
+  refuse_name(path, extension.empty() ? "no extension" : "unknown extension " + extension, hint);
+}
+
+}  // namespace
+
+std::string output_format(const fs::path& path, const EncodingOptions& encoding) {
+  if (path.empty()) throw Error(ErrorKind::usage, "the output has no name", accepted_names());
+  const Format* asked = encoding.format ? &asked_for(*encoding.format) : nullptr;
+  const std::string name = path.filename().string();
+  const bool is_folder = name.empty();
+  if (is_folder) {
+    const std::string folder = path.parent_path().filename().string();
+    if (folder.empty() || folder == "." || folder == "..")
+      refuse_name(path, "names no new folder", accepted_names());
+    if (asked != nullptr && asked->container != Container::pictures)
+      refuse_name(path, std::string(asked->name) + " is one file, not a folder of frames",
+                  "png, jpeg and tiff make folders");
+    return asked == nullptr ? "png" : std::string(asked->name);
+  }
+  if (is_standard_output(path)) {
+    if (asked == nullptr) return "mp4";
+    if (asked->container == Container::pictures)
+      throw Error(ErrorKind::usage,
+                  std::string(asked->name) + " frames cannot go to standard output",
+                  "mp4, mkv, webm and y4m can");
+    return std::string(asked->name);
+  }
+  const Format& format = asked == nullptr ? format_of_name(path) : *asked;
+  if (format.container == Container::pictures && !parse_numbered_name(name)) {
+    const std::string stem = path.stem().string();
+    refuse_name(path, "the name of frames needs exactly one number, %d or %0Nd",
+                "for example " + stem.substr(0, stem.find('%')) + "_%04d" +
+                    std::string(format.extensions.front()));
+  }
+  return std::string(format.name);
 }
 
 void check_output(const fs::path& path, bool overwrite) {
+  if (is_standard_output(path)) return;
   check_parent(path);
   if (!path.has_filename())
     check_frame_folder(path, overwrite);
-  else if (is_png(path))
+  else if (is_pattern(path))
     check_pattern(path, overwrite);
   else
     check_file(path, overwrite);
+}
+
+void check_output(const OutputOptions& options) {
+  const Format& format = *find_format(output_format(options.path, options.encoding));
+  const bool is_named = options.path.has_filename() && !is_standard_output(options.path);
+  if (is_named && format.container == Container::pictures) {
+    check_parent(options.path);
+    check_pattern(options.path, options.overwrite);
+  } else {
+    check_output(options.path, options.overwrite);
+  }
+  if (const auto sidecar = sidecar_of(options, format))
+    check_output_file(*sidecar, options.overwrite);
+  if (!options.contact_sheet) return;
+  if (options.contact_sheet->lexically_normal() == options.path.lexically_normal())
+    throw Error(ErrorKind::usage, "the contact sheet has the name of the output");
+  check_output_file(*options.contact_sheet, options.overwrite);
 }
 
 void check_output_file(const fs::path& path, bool overwrite) {

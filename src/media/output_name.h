@@ -21,8 +21,11 @@ struct NumberedName {
 /// is not one.
 std::optional<NumberedName> parse_numbered_name(const std::string& name);
 
-/// Files in a folder output: 00000.png, 00001.png, ...
-NumberedName folder_frame_name();
+/// Files in a folder output of `format`: 00000.png, 00001.png, ...
+NumberedName folder_frame_name(const std::string& format);
+
+/// Whether `path` is "-".
+bool is_standard_output(const std::filesystem::path& path);
 
 /// The folder that `path`, a file or "name/", is in; "." when it names none.
 std::filesystem::path parent_folder(const std::filesystem::path& path);

@@ -1,5 +1,3 @@
-#include "media/mp4_writer.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -9,6 +7,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "media/frame_rate.h"
+#include "media/frame_writer.h"
 #include "media/libav.h"
 #include "svd/error.h"
 #include "unit/media/support.h"
