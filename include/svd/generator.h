@@ -51,9 +51,9 @@ class Generator {
   Request resolve(const RequestOptions& options, int source_width, int source_height,
                   std::vector<std::string>* warnings = nullptr) const;
 
-  /// How `run` would use memory now. Throws Error{device} if the request cannot fit, with settings
-  /// that do.
-  MemoryPlan plan(const Request& request) const;
+  /// How `run` would use memory now, for a sink of `bit_depth`. Throws Error{device} if the request
+  /// cannot fit, with settings that do.
+  MemoryPlan plan(const Request& request, int bit_depth = 8) const;
 
   /// Renders `request.frames` frames into `sink` and finishes it. Blocking. Throws Error;
   /// Error{interrupted} soon after `stop` was requested.

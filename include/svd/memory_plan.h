@@ -33,6 +33,8 @@ struct MemoryPlan {
   std::int64_t decode_part_bytes = 0;
   /// The decoder computes some tensors twice instead of keeping them.
   bool recompute_decoder = false;
+  /// UNet and decoder stay loaded for the next run (Generator::set_keep_networks).
+  bool keep_networks = false;
 
   std::int64_t peak_bytes() const;  ///< expected, the cache aside
 };

@@ -19,6 +19,8 @@ struct Savings {
   bool split_input = true;               ///< the picture's share of the first convolution once
   bool guided_features = true;           ///< guidance before the last convolution, which is linear
   bool chunked_feed_forward = true;      ///< feed-forward in pieces that stay in the cache
+
+  bool operator==(const Savings&) const = default;
 };
 
 /// Those in force in this process.

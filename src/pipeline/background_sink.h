@@ -21,6 +21,7 @@ class BackgroundSink : public FrameSink {
   /// Frames that wait are dropped.
   ~BackgroundSink() override;
 
+  int bit_depth() const override { return sink_.bit_depth(); }
   void write(std::span<const std::uint8_t> rgb) override;
   /// Waits for all frames, then finishes the sink on the calling thread.
   void finish() override;

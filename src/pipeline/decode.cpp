@@ -12,10 +12,11 @@
 
 namespace svd::pipeline {
 
-Tensor quantise(const Tensor& pixels, bool round) {
-  Tensor levels = ((pixels.to(at::kFloat) + 1) / 2).clamp(0, 1).mul(255);
-  if (round) levels = levels.round();
-  return levels.to(at::kByte).permute({0, 2, 3, 1}).contiguous().cpu();
+Tensor quantise(const Tensor& pixels, bool round, int bit_depth) {
+  const bool deep = bit_depth > 8;
+  Tensor levels = ((pixels.to(at::kFloat) + 1) / 2).clamp(0, 1).mul(deep ? 65535 : 255);
+  if (round || deep) levels = levels.round();
+  return levels.to(deep ? at::kUInt16 : at::kByte).permute({0, 2, 3, 1}).contiguous().cpu();
 }
 
 namespace {
@@ -51,10 +52,10 @@ void decode_to_sink(const networks::VideoDecoder& decoder, const Tensor& latents
     if (!pixels.isfinite().all().item<bool>())
       throw Error(ErrorKind::internal, "the decoded frames hold values that are no numbers",
                   "the number format may be too small for this model: try --vae-dtype float32");
-    const Tensor bytes = quantise(pixels, options.round);
+    const Tensor levels = quantise(pixels, options.round, sink.bit_depth());
     for (std::int64_t i = 0; i < count; ++i) {
-      const Tensor frame = bytes[i];
-      sink.write({frame.const_data_ptr<std::uint8_t>(), static_cast<std::size_t>(frame.numel())});
+      const Tensor frame = levels[i];
+      sink.write({static_cast<const std::uint8_t*>(frame.const_data_ptr()), frame.nbytes()});
       on_frame(++written);
     }
   }

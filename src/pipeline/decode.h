@@ -19,8 +19,9 @@ struct DecodeOptions {
   c10::Device device = at::kCPU;
 };
 
-/// Quantises pixels in [-1, 1] once: [n, 3, H, W] -> [n, H, W, 3] uint8 on the CPU.
-Tensor quantise(const Tensor& pixels, bool round);
+/// Quantises pixels in [-1, 1] once: [n, 3, H, W] -> [n, H, W, 3] on the CPU, uint8 or, for a
+/// `bit_depth` of 16, uint16. `round` is for 8 bits; 16 are always rounded.
+Tensor quantise(const Tensor& pixels, bool round, int bit_depth = 8);
 
 /// Decodes latents [F, 4, h, w] (float32, as the UNet leaves them) chunk by chunk into `sink`.
 /// When memory runs out, a chunk is computed again in smaller parts. `on_frame` is called with the

@@ -272,11 +272,11 @@ Request Generator::resolve(const RequestOptions& options, int source_width, int 
   return request;
 }
 
-MemoryPlan Generator::plan(const Request& request) const {
+MemoryPlan Generator::plan(const Request& request, int bit_depth) const {
   MemoryPlan plan;
   pipeline::translate_torch_errors([&] {
     plan = pipeline::plan_memory(request, state_->checkpoint.config(),
-                                 pipeline::memory_limits(request));
+                                 pipeline::memory_limits(request), {.bit_depth = bit_depth});
   });
   return plan;
 }
@@ -285,7 +285,7 @@ Result Generator::run(const Request& request, const InputImages& images, FrameSi
                       Observer& observer, std::stop_token stop) {
   Result result;
   result.request = request;
-  result.memory = plan(request);
+  result.memory = plan(request, sink.bit_depth());
   result.model = state_->summary.name;
   const auto start = std::chrono::steady_clock::now();
   pipeline::translate_torch_errors([&] {

@@ -4,8 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +15,7 @@
 #include "pipeline/cpu_memory.h"
 #include "pipeline/device.h"
 #include "pipeline/memory_model.h"
+#include "pipeline/memory_refusal.h"
 #include "pipeline/profile.h"
 #include "pipeline/system_memory.h"
 #include "svd/error.h"
@@ -117,13 +116,14 @@ struct DecodingWay {
 };
 
 StageMemory decoding(const Needs& needs, const Request& request, const ModelConfig& config,
-                     const DecodingWay& way) {
+                     const DecodingWay& way, int bit_depth) {
   LatentShape shape = latent_shape(request, config);
   shape.frames = std::min<std::int64_t>(request.decode_chunk, request.frames);
   const std::int64_t activations = vae_decoder_activations(
       config.vae, shape, scalar_type(request.vae_dtype), c10::Device(request.device), way.parts);
   // Of this chunk, and of the one that is encoded meanwhile.
-  const std::int64_t levels = 2 * shape.frames * request.height * request.width * std::int64_t{3};
+  const std::int64_t levels =
+      2 * shape.frames * request.height * request.width * std::int64_t{3} * (bit_depth > 8 ? 2 : 1);
   const WeightBytes& vae = needs.vae_decoder;
   if (way.streamed) return {Stage::decode, streamed(vae), activations + vae.loading + levels};
   return {Stage::decode, vae.all, std::max(activations, vae.loading) + levels};
@@ -163,9 +163,32 @@ std::int64_t encoder_bytes(const Request& request) {
   return kFrames * request.width * request.height * std::int64_t{3} / 2;
 }
 
-/// The fastest plan. A stage that fits in no way has its smallest.
+void set_cache(MemoryPlan& plan, const Request& request) {
+  const std::int64_t left = plan.limit_bytes - plan.peak_bytes();
+  plan.cache_bytes = c10::Device(request.device).is_cpu()
+                         ? std::clamp<std::int64_t>(left, 0, kMostCached)
+                         : kMostCached;  // of host memory, which is not what is planned
+}
+
+/// Keeps the networks loaded if every stage of the plan fits beside them. `kept_bytes`: weights
+/// that stay; `decode`: the stage with all of the decoder's.
+void keep_if_there_is_room(MemoryPlan& plan, std::int64_t kept_bytes, const StageMemory& decode) {
+  MemoryPlan keeping = plan;
+  keeping.keep_networks = true;
+  keeping.stream_decoder = false;
+  for (StageMemory& stage : keeping.stages) {
+    if (stage.stage == Stage::condition) stage.weight_bytes += kept_bytes;
+    if (stage.stage == Stage::sample) stage.weight_bytes = kept_bytes;
+    if (stage.stage == Stage::decode) stage = {decode.stage, kept_bytes, decode.activation_bytes};
+  }
+  if (keeping.peak_bytes() <= plan.limit_bytes) plan = keeping;
+}
+
+/// The fastest plan. A stage that fits in no way has its smallest. `only`: the one stage that
+/// counts.
 MemoryPlan closest_plan(const Request& request, const ModelConfig& config,
-                        const MemoryLimits& limits) {
+                        const MemoryLimits& limits, const PlanOptions& options,
+                        std::optional<Stage> only = {}) {
   const Needs needs = needs_of(request, config);
   const std::int64_t process = limits.process_bytes + encoder_bytes(request);
   const std::int64_t room = limits.limit_bytes - process;
@@ -174,7 +197,7 @@ MemoryPlan closest_plan(const Request& request, const ModelConfig& config,
   const auto sample_need = [&](const SamplingWay& way) { return sampling(needs, way); };
   const SamplingWay sample = first_that_fits(ways, room, sample_need);
   const auto decode_need = [&](const DecodingWay& way) {
-    return decoding(needs, request, config, way);
+    return decoding(needs, request, config, way, options.bit_depth);
   };
   const DecodingWay decode = first_that_fits(decoding_ways(request), room, decode_need);
 
@@ -192,136 +215,13 @@ MemoryPlan closest_plan(const Request& request, const ModelConfig& config,
   plan.stream_decoder = decode.streamed;
   plan.decode_part_bytes = decode.parts.part_bytes == kInOnePiece ? 0 : decode.parts.part_bytes;
   plan.recompute_decoder = decode.parts.recompute;
-  const std::int64_t left = plan.limit_bytes - plan.peak_bytes();
-  plan.cache_bytes = c10::Device(request.device).is_cpu()
-                         ? std::clamp<std::int64_t>(left, 0, kMostCached)
-                         : kMostCached;  // of host memory, which is not what is planned
+  if (only) std::erase_if(plan.stages, [&](const StageMemory& s) { return s.stage != *only; });
+  const bool samples = !only || *only == Stage::sample;
+  if (options.keep_networks && !(samples && plan.stream_unet))
+    keep_if_there_is_room(plan, (samples ? needs.unet.all : 0) + needs.vae_decoder.all,
+                          decode_need({decode.parts, false}));
+  set_cache(plan, request);
   return plan;
-}
-
-std::string amount(std::int64_t bytes) {
-  constexpr double kMebi = 1 << 20, kGibi = 1 << 30;
-  const double count = static_cast<double>(bytes);
-  return count < 10 * kGibi ? fmt::format("{:.0f} MiB", std::ceil(count / kMebi))
-                            : fmt::format("{:.1f} GiB", count / kGibi);
-}
-
-/// One way to need less.
-struct Change {
-  std::string option;
-  Request request;
-};
-
-using Fits = std::function<bool(const Request&)>;
-
-/// The largest picture of about the same shape that fits.
-std::optional<Change> with_smaller_picture(const Change& change, int multiple, const Fits& fits) {
-  const Request& whole = change.request;
-  const bool is_wide = whole.width >= whole.height;
-  const int longer = is_wide ? whole.width : whole.height;
-  const int shorter = is_wide ? whole.height : whole.width;
-  Request smaller = whole;
-  for (int side = longer - multiple; side >= multiple; side -= multiple) {
-    const double exact = static_cast<double>(shorter) * side / longer / multiple;
-    const int other = std::max(1, static_cast<int>(std::lround(exact))) * multiple;
-    smaller.width = is_wide ? side : other;
-    smaller.height = is_wide ? other : side;
-    if (fits(smaller))
-      return Change{change.option + fmt::format("--size {}x{}", smaller.width, smaller.height),
-                    smaller};
-  }
-  return std::nullopt;
-}
-
-/// The longest clip that fits, if it is no less than half as long.
-std::optional<Change> with_fewer_frames(const Request& request, const Fits& fits) {
-  Change change{"", request};
-  for (int frames = request.frames - 1; frames >= std::max(1, request.frames / 2); --frames) {
-    change.request.frames = frames;
-    change.request.decode_chunk = std::min(request.decode_chunk, frames);
-    if (!fits(change.request)) continue;
-    change.option = fmt::format("--frames {}", frames);
-    return change;
-  }
-  return std::nullopt;
-}
-
-/// Options that are enough, each by itself, the gentlest first; where hardly any is, several
-/// together.
-std::vector<std::string> options_that_fit(const Request& request, int multiple, const Fits& fits) {
-  std::vector<Change> single;
-  const auto change = [&](Change& to, const std::string& option, auto member, auto value) {
-    to.option += option + " ";
-    to.request.*member = value;
-  };
-  Change all{"", request};
-  const auto consider = [&](const std::string& option, auto member, auto value) {
-    single.push_back({"", request});
-    change(single.back(), option, member, value);
-    change(all, option, member, value);
-  };
-  if (request.vae_dtype == Dtype::float32)
-    consider("--vae-dtype bfloat16", &Request::vae_dtype, Dtype::bfloat16);
-  if (request.dtype == Dtype::float32)
-    consider("--dtype bfloat16", &Request::dtype, Dtype::bfloat16);
-  int chunk = request.decode_chunk;
-  Change with_chunk{"", request};
-  while (chunk > 1 && !fits(with_chunk.request))
-    with_chunk.request.decode_chunk = chunk = chunk / 2;
-  if (request.decode_chunk > 1)
-    consider(fmt::format("--decode-chunk {}", chunk), &Request::decode_chunk, chunk);
-
-  std::vector<std::string> options;
-  const auto keep = [&](const Change& candidate) {
-    if (fits(candidate.request))
-      options.push_back(candidate.option.substr(0, candidate.option.find_last_not_of(' ') + 1));
-  };
-  for (const Change& candidate : single) keep(candidate);
-  if (options.empty()) keep(all);
-  if (const auto fewer = with_fewer_frames(request, fits)) keep(*fewer);
-  const auto smaller = with_smaller_picture({"", request}, multiple, fits);
-  if (smaller) keep(*smaller);
-  if (options.size() <= 1 && !all.option.empty()) {
-    const auto pixels = [](const Request& r) { return std::int64_t{r.width} * r.height; };
-    const auto larger = with_smaller_picture(all, multiple, fits);
-    if (larger && (!smaller || pixels(larger->request) > pixels(smaller->request))) keep(*larger);
-  }
-  return options;
-}
-
-[[noreturn]] void refuse(const Request& request, const ModelConfig& config,
-                         const MemoryLimits& limits, const MemoryPlan& least) {
-  const auto fullest =
-      std::max_element(least.stages.begin(), least.stages.end(),
-                       [](const auto& a, const auto& b) { return a.bytes() < b.bytes(); });
-  const bool on_gpu = !c10::Device(request.device).is_cpu();
-  const bool own_limit = request.memory_bytes && limits.limit_bytes >= *request.memory_bytes;
-  const std::string where = own_limit
-                                ? fmt::format("--memory allows {}", amount(limits.limit_bytes))
-                                : fmt::format("{} {} free", amount(limits.limit_bytes),
-                                              on_gpu ? "of the GPU's memory is" : "of memory is");
-  const Fits fits = [&](const Request& changed) {
-    return closest_plan(changed, config, limits).peak_bytes() <= limits.limit_bytes;
-  };
-  const std::vector<std::string> options = options_that_fit(request, config.size_multiple(), fits);
-  std::string hint = options.empty() ? std::string("no smaller setting of this clip fits either")
-                                     : fmt::format("any of these fits, with other pixels: {}",
-                                                   fmt::join(options, "; "));
-  if (own_limit) {
-    // The program's own size varies a little from run to run.
-    constexpr std::int64_t kMargin = std::int64_t{16} << 20;
-    hint +=
-        fmt::format(". The clip as it is fits --memory {}M", (least.peak_bytes() + kMargin) >> 20);
-  } else if (!on_gpu) {
-    hint += ". --memory N plans with N instead of what is free";
-  }
-  throw Error(ErrorKind::device,
-              fmt::format("not enough memory: {} needs {} at the least, {}",
-                          fullest->stage == Stage::decode      ? "decoding"
-                          : fullest->stage == Stage::condition ? "reading the picture"
-                                                               : "sampling",
-                          amount(least.peak_bytes()), where),
-              hint);
 }
 
 }  // namespace
@@ -342,23 +242,36 @@ std::optional<nn::PartLimits> smaller_parts(const nn::PartLimits& limits) {
   return smaller;
 }
 
-MemoryLimits memory_limits(const Request& request) {
+MemoryLimits memory_limits(const Request& request, std::int64_t loaded_bytes) {
   const c10::Device device(request.device);
   if (device.is_cpu()) {
     const std::int64_t resident = resident_bytes();
     // Others may need some of what is free now.
     const std::int64_t available = resident + available_bytes() / 32 * 31;
-    return {request.memory_bytes.value_or(available), resident + kLibraries};
+    // Weights that are views of the file need not be resident.
+    const std::int64_t others = std::max<std::int64_t>(0, resident - loaded_bytes);
+    return {request.memory_bytes.value_or(available), others + kLibraries};
   }
   // Workspaces of cuBLAS and cuDNN, and what the allocator's blocks lose.
-  const std::int64_t free = free_device_bytes(device) / 16 * 15 - kDeviceLibraries;
+  const std::int64_t free = (free_device_bytes(device) + loaded_bytes) / 16 * 15 - kDeviceLibraries;
   return {request.memory_bytes ? std::min(*request.memory_bytes, free) : free, 0};
 }
 
 MemoryPlan plan_memory(const Request& request, const ModelConfig& config,
-                       const MemoryLimits& limits) {
-  MemoryPlan plan = closest_plan(request, config, limits);
-  if (plan.peak_bytes() > limits.limit_bytes) refuse(request, config, limits, plan);
+                       const MemoryLimits& limits, const PlanOptions& options) {
+  MemoryPlan plan = closest_plan(request, config, limits, options);
+  if (plan.peak_bytes() <= limits.limit_bytes) return plan;
+  const auto peak_of = [&](const Request& changed) {
+    return closest_plan(changed, config, limits, options).peak_bytes();
+  };
+  refuse(request, config.size_multiple(), plan, peak_of);
+}
+
+MemoryPlan plan_stage(const Request& request, const ModelConfig& config, const MemoryLimits& limits,
+                      Stage stage, const PlanOptions& options) {
+  MemoryPlan plan = closest_plan(request, config, limits, options, stage);
+  if (plan.peak_bytes() > limits.limit_bytes)
+    throw Error(ErrorKind::device, describe_shortage(request, plan));
   return plan;
 }
 

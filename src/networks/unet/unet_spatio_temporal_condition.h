@@ -14,6 +14,8 @@ struct UNetNormEps {
   double down_plain = 1e-5;
   double mid = 1e-5;
   double up = 1e-5;
+
+  bool operator==(const UNetNormEps&) const = default;
 };
 
 /// The UNet's first convolution, over noisy latents and image latents. Keys: weight, bias.

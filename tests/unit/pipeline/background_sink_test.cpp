@@ -40,6 +40,16 @@ TEST(BackgroundSink, WritesBesideTheCallerInOrder) {
   for (std::uint8_t i = 0; i < 40; ++i) EXPECT_EQ(slow.frames[i], (Frame{i, 7}));
 }
 
+TEST(BackgroundSink, TakesWhatTheSinkBehindItTakes) {
+  class DeepSink : public SlowSink {
+   public:
+    int bit_depth() const override { return 16; }
+  } deep;
+  EXPECT_EQ(BackgroundSink(deep, 1).bit_depth(), 16);
+  SlowSink plain;
+  EXPECT_EQ(BackgroundSink(plain, 1).bit_depth(), 8);
+}
+
 TEST(BackgroundSink, BringsFailuresToTheCaller) {
   SlowSink failing;
   failing.bad = 1;

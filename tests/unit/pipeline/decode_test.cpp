@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <new>
 #include <vector>
 
@@ -33,7 +34,9 @@ class RecordingSink : public FrameSink {
   }
   void finish() override { finished = true; }
   std::vector<std::vector<std::uint8_t>> frames;
+  int bit_depth() const override { return depth; }
   bool finished = false;
+  int depth = 8;
 };
 
 TEST(Quantise, cuts_or_rounds_and_clamps) {
@@ -48,6 +51,33 @@ TEST(Quantise, cuts_or_rounds_and_clamps) {
     EXPECT_EQ(cut[0][0][i][1].item<int>(), expected_cut[i]) << i;
     EXPECT_EQ(rounded[0][0][i][1].item<int>(), expected_rounded[i]) << i;
   }
+}
+
+TEST(Quantise, rounds_to_sixteen_bits_whatever_the_profile) {
+  const Tensor pixels =
+      at::tensor({-2.0, -1.0, 0.0, 0.5, 1.0, 3.0}).view({1, 1, 1, 6}).expand({1, 3, 1, 6});
+  for (const bool round : {false, true}) {
+    const Tensor levels = quantise(pixels, round, 16);
+    ASSERT_EQ(levels.scalar_type(), at::kUInt16);
+    ASSERT_EQ(levels.sizes(), (std::vector<std::int64_t>{1, 1, 6, 3}));
+    const int expected[] = {0, 0, 32768, 49151, 65535, 65535};  // 49151.25; 32767.5 to even
+    for (int i = 0; i < 6; ++i) EXPECT_EQ(levels[0][0][i][1].item<int>(), expected[i]) << i;
+  }
+}
+
+TEST(DecodeToSink, gives_a_sink_as_many_bits_as_it_takes) {
+  const Tensor latents = at::tensor({0.5}).view({1, 1, 1, 1}).expand({2, 4, 1, 1});
+  RecordingDecoder decoder;
+  RecordingSink sink;
+  sink.depth = 16;
+  decode_to_sink(
+      decoder, latents, {.scaling_factor = 1.0, .chunk = 2}, sink, [](int) {},
+      [](const nn::Module&) {});
+  ASSERT_EQ(sink.frames.size(), 2u);
+  ASSERT_EQ(sink.frames[1].size(), 6u) << "two bytes a channel";
+  std::uint16_t level = 0;
+  std::memcpy(&level, sink.frames[1].data(), 2);
+  EXPECT_EQ(level, 49151);
 }
 
 TEST(DecodeToSink, splits_into_the_requested_chunks_in_order) {

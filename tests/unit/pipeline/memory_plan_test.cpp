@@ -89,6 +89,50 @@ TEST(MemoryPlan, PlansAGpusMemoryAlone) {
   EXPECT_FALSE(scarce.recompute_decoder) << "on the CPU only";
 }
 
+TEST(MemoryPlan, CountsTheBytesOfDeeperFrames) {
+  const MemoryPlan deep = plan_memory(request(), ModelConfig{}, {64 * kGibi, 0}, {.bit_depth = 16});
+  const MemoryPlan plain = plan_memory(request(), ModelConfig{}, {64 * kGibi, 0});
+  // One byte more a channel, of one chunk and of the one that waits.
+  EXPECT_EQ(deep.stages[2].bytes() - plain.stages[2].bytes(), 2 * 14 * 448 * 256 * 3);
+}
+
+TEST(MemoryPlan, KeepsNetworksWhereAllStagesFitBesideThem) {
+  const auto keeping = [](std::int64_t limit) {
+    return plan_memory(request(), ModelConfig{}, {limit, 300 * kMebi}, {.keep_networks = true});
+  };
+  EXPECT_FALSE(plan(request(), 64 * kGibi).keep_networks) << "only when asked";
+  const MemoryPlan ample = keeping(64 * kGibi);
+  EXPECT_TRUE(ample.keep_networks);
+  EXPECT_FALSE(ample.stream_unet || ample.stream_decoder);
+  const MemoryPlan once = plan(request(), 64 * kGibi);
+  EXPECT_GT(ample.stages[0].weight_bytes,
+            once.stages[0].weight_bytes + once.stages[1].weight_bytes);
+  EXPECT_EQ(ample.stages[1].weight_bytes, ample.stages[2].weight_bytes);
+  EXPECT_GT(ample.peak_bytes(), once.peak_bytes());
+
+  EXPECT_TRUE(keeping(ample.peak_bytes()).keep_networks);
+  const MemoryPlan scarce = keeping(ample.peak_bytes() - 1);
+  EXPECT_FALSE(scarce.keep_networks);
+  EXPECT_EQ(scarce.peak_bytes(), once.peak_bytes()) << "as if nobody had asked";
+  EXPECT_FALSE(keeping(once.peak_bytes() * 6 / 10).keep_networks) << "never a streamed one";
+}
+
+TEST(MemoryPlan, PlansOneStageByItself) {
+  const MemoryPlan whole = plan(request(), 64 * kGibi);
+  for (const StageMemory& stage : whole.stages) {
+    const MemoryPlan alone =
+        plan_stage(request(), ModelConfig{}, {64 * kGibi, 300 * kMebi}, stage.stage);
+    ASSERT_EQ(alone.stages.size(), 1u);
+    EXPECT_EQ(alone.stages[0].stage, stage.stage);
+    EXPECT_EQ(alone.stages[0].bytes(), stage.bytes());
+  }
+  EXPECT_THROW(plan_stage(request(), ModelConfig{}, {700 * kMebi, 300 * kMebi}, Stage::sample),
+               Error);
+  EXPECT_TRUE(
+      plan_stage(request(), ModelConfig{}, {64 * kGibi, 0}, Stage::decode, {.keep_networks = true})
+          .keep_networks);
+}
+
 TEST(MemoryPlan, RefusesWithSettingsThatFit) {
   Request large = request();
   large.width = 1024;
@@ -115,6 +159,8 @@ TEST(MemoryPlan, TakesItsLimitFromTheRequestOrTheMachine) {
   own.memory_bytes = 3 * kGibi;
   EXPECT_EQ(memory_limits(own).limit_bytes, 3 * kGibi);
   const MemoryLimits machine = memory_limits(request());
+  EXPECT_LE(memory_limits(request(), 64 * kMebi).process_bytes, machine.process_bytes - 32 * kMebi)
+      << "networks that are loaded are planned again";
   EXPECT_GT(machine.limit_bytes, 512 * kMebi);
   EXPECT_GT(machine.process_bytes, resident_bytes());
   EXPECT_GT(peak_resident_bytes(), resident_bytes() / 2);
