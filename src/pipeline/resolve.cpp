@@ -18,7 +18,8 @@ namespace svd::pipeline {
 namespace {
 
 constexpr int kLongestShortClip = 14;  // frames of "svd"; longer models follow "svd-xt"
-constexpr double kSlowestFps = 3, kFastestFps = 30;  // the range that conditions the model
+constexpr double kLeastDeviation = 0.5, kMostDeviation = 2;  // of noise, 1 but for chance
+constexpr double kSlowestFps = 3, kFastestFps = 30;          // the range that conditions the model
 
 // Values that Stability's sampling configurations give the two released models.
 struct ReleasedValues {
@@ -148,6 +149,14 @@ at::Tensor read_init_latents(const std::string& path, const Request& request,
   if (!latents.isfinite().all().item<bool>())
     throw Error(ErrorKind::usage,
                 fmt::format("--init-latents {}: 'latents' holds values that are no numbers", path));
+  const double deviation = latents.std(/*unbiased=*/false).item<double>();
+  if (deviation < kLeastDeviation || deviation > kMostDeviation)
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("--init-latents {}: 'latents' has a standard deviation of {:.3g}; noise "
+                    "of unit variance is expected",
+                    path, deviation),
+        "noise is scaled to the first step's level here, not in the file");
   return latents;
 }
 

@@ -18,7 +18,8 @@ Request resolve_request(const RequestOptions& options, const ModelConfig& model,
                         int source_height, std::vector<std::string>& warnings);
 
 /// Reads --init-latents: tensor `latents` [F, 4, h, w] -> [1, F, 4, h, w] float32. Throws
-/// Error{usage} for a missing file, a missing tensor or another shape.
+/// Error{usage} for a missing file, a missing tensor, another shape, or values that cannot be noise
+/// of unit variance.
 at::Tensor read_init_latents(const std::string& path, const Request& request,
                              const ModelConfig& model);
 
