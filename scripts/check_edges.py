@@ -18,6 +18,7 @@ LIBRARIES = {
     "opencv": r"opencv2/",
     "libav": r"lib(av\w+|sw\w+)/",
     "libexif": r"libexif/",
+    "xxhash": r"xxh(ash|3)\.h",
     "spdlog": r"spdlog/",
     "gtest": r"(gtest|gmock)/",
 }

@@ -11,8 +11,9 @@ if (($#)); then
   sed -n '2,/^# shellcheck/{/^# shellcheck/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"
   exit 0
 fi
-for source in /usr/include/nlohmann /usr/include/CLI /usr/include/fmt /usr/src/googletest; do
-  [[ -d $source ]] || fail "$source is missing" "scripts/setup.sh installs the packages"
+for source in /usr/include/nlohmann /usr/include/CLI /usr/include/fmt /usr/include/xxhash.h \
+  /usr/include/xxh3.h /usr/src/googletest; do
+  [[ -e $source ]] || fail "$source is missing" "scripts/setup.sh installs the packages"
 done
 
 copies=$root/build/deps/headers
@@ -20,7 +21,8 @@ mkdir -p "$root/build/deps"
 fresh=$(mktemp -d "$root/build/deps/headers.XXXXXX")
 trap 'rm -rf "$fresh"' EXIT
 mkdir "$fresh/include"
-cp -rL /usr/include/nlohmann /usr/include/CLI /usr/include/fmt "$fresh/include/"
+cp -rL /usr/include/nlohmann /usr/include/CLI /usr/include/fmt /usr/include/xxhash.h /usr/include/xxh3.h \
+  "$fresh/include/"
 cp -rL /usr/src/googletest "$fresh/googletest"
 chmod 755 "$fresh"
 rm -rf "$copies"

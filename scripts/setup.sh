@@ -34,6 +34,7 @@ libexif-dev pc:libexif
 libcli11-dev header:CLI/CLI.hpp
 nlohmann-json3-dev header:nlohmann/json.hpp
 libfmt-dev header:fmt/core.h
+libxxhash-dev header:xxhash.h
 libgtest-dev header:gtest/gtest.h
 libgmock-dev header:gmock/gmock.h
 ffmpeg cmd:ffprobe

@@ -45,6 +45,11 @@ class Generator {
 
   const ModelSummary& model() const;
 
+  /// What tells this model's weights from others: 32 hexadecimal digits over names, types and
+  /// shapes of all tensors and samples of their bytes. The same for a copy of the same file; a
+  /// folder and a single file of the same model differ. Reads a few megabytes at each call.
+  std::string model_id() const;
+
   /// Fills what `options` leaves open from profile, model, device and the input's shape
   /// (`source_width` x `source_height`, upright) and draws a seed if none is given. Throws
   /// Error{usage} and Error{device}. Warnings (values the model was not trained on) are appended.

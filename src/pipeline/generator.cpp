@@ -261,6 +261,8 @@ Generator& Generator::operator=(Generator&&) noexcept = default;
 
 const ModelSummary& Generator::model() const { return state_->summary; }
 
+std::string Generator::model_id() const { return state_->checkpoint.id(); }
+
 Request Generator::resolve(const RequestOptions& options, int source_width, int source_height,
                            std::vector<std::string>* warnings) const {
   std::vector<std::string> discarded;

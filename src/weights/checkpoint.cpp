@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "svd/error.h"
 #include "weights/config_reader.h"
+#include "weights/fingerprint.h"
 #include "weights/folder.h"
 #include "weights/key_table.h"
 #include "weights/safetensors.h"
@@ -211,6 +212,20 @@ std::string Checkpoint::variant() const { return state_->variant; }
 const ModelConfig& Checkpoint::config() const { return state_->config; }
 const std::vector<std::string>& Checkpoint::notices() const { return state_->notices; }
 std::vector<PartSummary> Checkpoint::parts() const { return state_->parts; }
+
+std::string Checkpoint::id() const {
+  Fingerprint fingerprint;
+  for (const auto& [part, tensors] : state_->tensors) {
+    fingerprint.add(to_string(part));
+    for (const auto& [name, stored] : tensors) {
+      fingerprint.add(name);
+      fingerprint.add(stored.info->dtype);
+      fingerprint.add(shape_text(stored.info->shape));
+      fingerprint.add(stored.file->sample(*stored.info));
+    }
+  }
+  return fingerprint.hex();
+}
 
 std::vector<std::string> Checkpoint::mismatches(Part part,
                                                 const std::vector<ExpectedTensor>& expected) const {

@@ -52,6 +52,11 @@ class Checkpoint {
   const std::vector<std::string>& notices() const;  ///< assumptions made, worth telling the user
   std::vector<PartSummary> parts() const;
 
+  /// What tells these weights from others: a hash over names (as stored), dtypes and shapes of all
+  /// tensors and over samples of their bytes, as 32 hexadecimal digits. A copy has the same;
+  /// another layout has another. Reads a few kilobytes a tensor.
+  std::string id() const;
+
   /// Compares one part with what the networks declare. Returns one line for each missing,
   /// unexpected and mis-shaped key (empty: complete). Throws nothing about keys.
   std::vector<std::string> mismatches(Part part, const std::vector<ExpectedTensor>& expected) const;

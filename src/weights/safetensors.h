@@ -43,6 +43,10 @@ class SafetensorsFile {
   /// else a copy. The tensor keeps the mapping alive and must not be written to.
   at::Tensor tensor(const TensorInfo& info) const;
 
+  /// 64 bytes each from start, middle and end of a tensor's data; all of it if it has no more.
+  /// Reads the pages around them only.
+  std::string sample(const TensorInfo& info) const;
+
   /// Asks the system to read the tensor's pages ahead, without waiting for them.
   void prefetch(const TensorInfo& info) const;
 
