@@ -16,6 +16,6 @@ Image decode_with_opencv(std::span<const std::uint8_t> bytes, const ImageHeader&
 
 /// The same for GIF, which OpenCV does not read, and PNM, whose ranges other than 255 it ignores.
 Image decode_with_libav(std::span<const std::uint8_t> bytes, const ImageHeader& header,
-                        const std::string& name);
+                        const std::string& name, std::int64_t max_pixels);
 
 }  // namespace svd::media

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -53,6 +54,9 @@ T* check(T* pointer, const char* call, const std::string& file, ErrorKind kind) 
   if (pointer == nullptr) check(AVERROR(ENOMEM), call, file, kind);
   return pointer;
 }
+
+/// What AVCodecContext::max_pixels has to be for pictures of so many: decoders count padding too.
+constexpr std::int64_t with_padding(std::int64_t pixels) { return pixels + pixels / 8 + 65536; }
 
 /// libav and its codecs print nothing from here on.
 void silence();

@@ -2,7 +2,6 @@
 #include <vector>
 
 #include "media/decoders.h"
-#include "media/image_reader.h"
 #include "media/libav.h"
 #include "media/pixels.h"
 
@@ -69,7 +68,7 @@ Image to_image(const AVFrame& frame, const std::string& name) {
 }  // namespace
 
 Image decode_with_libav(std::span<const std::uint8_t> bytes, const ImageHeader& header,
-                        const std::string& name) {
+                        const std::string& name, std::int64_t max_pixels) {
   libav::silence();
   const auto check = [&](int code, const char* call) {
     return libav::check(code, call, name, ErrorKind::image);
@@ -88,7 +87,7 @@ Image decode_with_libav(std::span<const std::uint8_t> bytes, const ImageHeader& 
   const libav::Packet packet(av_packet_alloc());
   const libav::Frame frame(av_frame_alloc());
   if (!decoder || !packet || !frame) check(AVERROR(ENOMEM), "allocation");
-  decoder->max_pixels = kMaxPixels;
+  decoder->max_pixels = libav::with_padding(max_pixels);
   decoder->err_recognition = AV_EF_EXPLODE | AV_EF_CRCCHECK;
   decoder->thread_count = 1;
   check(avcodec_open2(decoder.get(), codec, nullptr), "avcodec_open2");

@@ -5,7 +5,6 @@
 #include "media/byte_view.h"
 #include "media/containers.h"
 #include "media/decoders.h"
-#include "media/image_reader.h"
 #include "media/muted_stderr.h"
 #include "media/pixels.h"
 #include "media/tiff_directory.h"

@@ -51,20 +51,8 @@ int largest_difference(const Image& a, const Image& b) {
   return largest;
 }
 
-/// "KIND MESSAGE; HINT" of the Error that `call` throws, empty if it throws none.
-template <typename Call>
-std::string refusal(Call call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return std::to_string(static_cast<int>(error.kind())) + " " + error.what() + "; " +
-           error.hint();
-  }
-  return {};
-}
-
 std::string refusal_of(const Bytes& bytes) {
-  return refusal([&] { decode_image(bytes, "cat"); });
+  return media::refusal_of([&] { decode_image(bytes, "cat"); });
 }
 
 Bytes text(const std::string& characters) { return {characters.begin(), characters.end()}; }
@@ -249,17 +237,19 @@ TEST(ReadImage, RefusesTinyPictures) {
 
 TEST(ReadImage, NamesWhatIsWrongWithThePath) {
   const TempDir dir;
-  EXPECT_THAT(refusal([&] { read_image(dir / "none.png"); }),
+  EXPECT_THAT(media::refusal_of([&] { read_image(dir / "none.png"); }),
               AllOf(StartsWith("3 "), HasSubstr("none.png"), HasSubstr("no such file")));
-  EXPECT_THAT(refusal([&] { read_image(dir.path()); }),
+  EXPECT_THAT(media::refusal_of([&] { read_image(dir.path()); }),
               AllOf(StartsWith("3 "), HasSubstr("is a folder")));
   write_bytes(dir / "empty.png", {});
-  EXPECT_THAT(refusal([&] { read_image(dir / "empty.png"); }), HasSubstr("empty.png is empty"));
+  EXPECT_THAT(media::refusal_of([&] { read_image(dir / "empty.png"); }),
+              HasSubstr("empty.png is empty"));
   write_bytes(dir / "letter.png", text("Dear picture"));
-  EXPECT_THAT(refusal([&] { read_image(dir / "letter.png"); }), HasSubstr("not a picture"));
-  EXPECT_THAT(refusal([&] { read_image(dir / "letter.png" / "x"); }), StartsWith("3 "));
+  EXPECT_THAT(media::refusal_of([&] { read_image(dir / "letter.png"); }),
+              HasSubstr("not a picture"));
+  EXPECT_THAT(media::refusal_of([&] { read_image(dir / "letter.png" / "x"); }), StartsWith("3 "));
   // Endless, but the first bytes say enough.
-  EXPECT_THAT(refusal([&] { read_image("/dev/zero"); }), HasSubstr("not a picture"));
+  EXPECT_THAT(media::refusal_of([&] { read_image("/dev/zero"); }), HasSubstr("not a picture"));
 }
 
 TEST(ReadImage, ReadsStandardInput) {
@@ -269,7 +259,7 @@ TEST(ReadImage, ReadsStandardInput) {
     dup2(file, STDIN_FILENO);
     close(file);
     if (name == "none")
-      EXPECT_THAT(refusal([] { read_image("-"); }), HasSubstr("standard input is empty"));
+      EXPECT_THAT(media::refusal_of([] { read_image("-"); }), HasSubstr("standard input is empty"));
     else
       EXPECT_EQ(read_image("-").rgb, original().rgb);
   }

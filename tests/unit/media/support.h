@@ -13,6 +13,8 @@
 #include <system_error>
 #include <vector>
 
+#include "svd/error.h"
+
 namespace svd::media {
 
 /// An empty folder that is gone afterwards.
@@ -54,6 +56,18 @@ inline void write_bytes(const std::filesystem::path& path, const std::vector<std
 inline std::vector<std::uint8_t> read_bytes(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// "KIND MESSAGE; HINT" of the Error that `call` throws, empty if it throws none.
+template <typename Call>
+std::string refusal_of(Call call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return std::to_string(static_cast<int>(error.kind())) + " " + error.what() + "; " +
+           error.hint();
+  }
+  return {};
 }
 
 /// What a command prints; the test fails when the command does.
