@@ -5,12 +5,14 @@ usage: file_server.py FOLDER [--token T] [--no-range] [--cut BYTES] [--busy N]
 
 Serves FOLDER/OWNER/NAME/resolve/main/PATH. Prints its port, then appends "STATUS FIRST_BYTE PATH" to
 FOLDER/log for each request. --token: 401 without that bearer token. --no-range: ignores ranges. --cut: breaks each
-connection after so many bytes. --busy: answers the first N requests with 503.
+connection after so many bytes. --busy: answers the first N requests with 503. Whatever these say, /to/URL redirects
+to URL, /endless sends zeros without saying how many, and /silent takes the request and says nothing.
 """
 import argparse
 import http.server
 import pathlib
 import re
+import time
 
 parser = argparse.ArgumentParser()
 parser.add_argument("folder", type=pathlib.Path)
@@ -23,6 +25,22 @@ args = parser.parse_args()
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
+        if self.path.startswith("/to/"):
+            self.send_response(302)
+            self.send_header("Location", self.path[len("/to/") :])
+            self.end_headers()
+        elif self.path == "/endless":
+            self.send_response(200)
+            self.end_headers()
+            while True:
+                self.wfile.write(bytes(65536))
+        elif self.path == "/silent":
+            time.sleep(60)
+        else:
+            self.send_file()
+        self.close_connection = True
+
+    def send_file(self):
         first = 0
         path = args.folder / self.path.lstrip("/")
         if match := re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "")):
@@ -46,7 +64,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {first}-{first + len(body) - 1}/{first + len(body)}")
         self.end_headers()
         self.wfile.write(body if args.cut is None else body[: args.cut])
-        self.close_connection = True
 
     def log_message(self, *_):
         pass
