@@ -50,6 +50,11 @@ class Generator {
   /// folder and a single file of the same model differ. Reads a few megabytes at each call.
   std::string model_id() const;
 
+  /// Whether UNet and decoder stay loaded after a run, where the memory plan allows it, so that the
+  /// next run with the same number formats and profile need not load them again. The pixels are the
+  /// same. Off at first; switching it off gives their memory back.
+  void set_keep_networks(bool keep);
+
   /// Fills what `options` leaves open from profile, model, device and the input's shape
   /// (`source_width` x `source_height`, upright) and draws a seed if none is given. Throws
   /// Error{usage} and Error{device}. Warnings (values the model was not trained on) are appended.

@@ -1,30 +1,24 @@
 #include "svd/generator.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/tensor.h>
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
-#include "networks/clip/clip_vision_model.h"
 #include "pipeline/background_sink.h"
 #include "pipeline/conditioning.h"
 #include "pipeline/cpu_memory.h"
-#include "pipeline/decode.h"
-#include "pipeline/denoiser.h"
 #include "pipeline/device.h"
 #include "pipeline/errors.h"
 #include "pipeline/memory_plan.h"
 #include "pipeline/networks.h"
-#include "pipeline/profile.h"
 #include "pipeline/resolve.h"
-#include "pipeline/step_graph.h"
+#include "pipeline/run.h"
 #include "pipeline/system_memory.h"
-#include "sampling/schedule.h"
 #include "svd/error.h"
 #include "weights/checkpoint.h"
 #include "weights/model_search.h"
@@ -35,11 +29,7 @@ namespace {
 
 using at::Tensor;
 using pipeline::BackgroundSink;
-using pipeline::Conditioning;
-using pipeline::NetworkWeights;
-using pipeline::WeightSource;
 using weights::Checkpoint;
-using weights::Part;
 
 constexpr int kMostKeysShown = 20;
 
@@ -62,13 +52,6 @@ Checkpoint open_checked(const std::filesystem::path& path) {
               fmt::format("svd-gen inspect {} lists them all", path.string()));
 }
 
-// A broken number would end as a black frame.
-void require_finite(const Tensor& tensor, const char* what) {
-  if (tensor.isfinite().all().item<bool>()) return;
-  throw Error(ErrorKind::internal, fmt::format("{} holds values that are no numbers", what),
-              "the number format may be too small for this model: try --dtype float32");
-}
-
 void check_images(const InputImages& images, const Request& request) {
   for (const Image* image : {&images.region, &images.fitted}) {
     if (image->width < 1 || image->height < 1 ||
@@ -79,160 +62,10 @@ void check_images(const InputImages& images, const Request& request) {
     throw Error(ErrorKind::usage, "the fitted image does not have the size of the request");
 }
 
-/// One render: what all its stages share.
-class Run {
- public:
-  Run(const Checkpoint& checkpoint, const Request& request, const MemoryPlan& plan,
-      Observer& observer, Result& result, std::stop_token stop)
-      : checkpoint_(checkpoint),
-        config_(checkpoint.config()),
-        request_(request),
-        plan_(plan),
-        profile_(pipeline::profile_values(request.profile)),
-        device_(request.device),
-        dtype_(pipeline::scalar_type(request.dtype)),
-        vae_dtype_(pipeline::scalar_type(request.vae_dtype)),
-        observer_(observer),
-        result_(result),
-        stop_(std::move(stop)),
-        between_([this] { throw_if_stopped(); }) {}
-
-  Conditioning condition(const InputImages& images, const Tensor& augmentation);
-  Tensor sample(const Conditioning& conditioning, const Tensor& noise);
-  void decode(const Tensor& latents, FrameSink& sink);
-
- private:
-  Tensor encode(const Image& image, const Tensor& augmentation);
-
-  WeightSource source(Part part, at::ScalarType dtype) const {
-    return {checkpoint_, part, dtype, device_};
-  }
-
-  void throw_if_stopped() const {
-    if (stop_.stop_requested()) throw Error(ErrorKind::interrupted, "interrupted");
-  }
-
-  template <class Body>
-  void stage(Stage name, int total, const Body& body) {
-    throw_if_stopped();
-    const auto start = std::chrono::steady_clock::now();
-    observer_.on_stage_begin(name, total);
-    body();
-    const double seconds = seconds_since(start);
-    result_.stages.push_back({name, seconds});
-    observer_.on_stage_end(name, seconds);
-  }
-
-  const Checkpoint& checkpoint_;
-  const ModelConfig& config_;
-  const Request& request_;
-  const MemoryPlan& plan_;
-  const pipeline::ProfileValues& profile_;
-  c10::Device device_;
-  at::ScalarType dtype_;
-  at::ScalarType vae_dtype_;
-  Observer& observer_;
-  Result& result_;
-  std::stop_token stop_;
-  std::function<void()> between_;
-};
-
-Conditioning Run::condition(const InputImages& images, const Tensor& augmentation) {
-  Conditioning conditioning;
-  conditioning.added_time_ids =
-      at::tensor({request_.condition_fps, request_.motion_bucket_id, request_.noise_aug_strength},
-                 at::kDouble)
-          .to(at::kFloat)
-          .unsqueeze(0);
-  networks::ClipVisionModelWithProjection clip(config_.clip);
-  NetworkWeights weights(clip, source(Part::image_encoder, dtype_), NetworkWeights::kStreamAll,
-                         between_, NetworkWeights::Form::published);
-  stage(Stage::load_conditioning, 0, [&] { weights.load(); });
-  stage(Stage::condition, 0, [&] {
-    const Image& seen = profile_.clip_reads_region ? images.region : images.fitted;
-    const Tensor pixels = pipeline::clip_pixels(seen, config_.clip).to(device_, dtype_);
-    conditioning.image_embeds =
-        clip.forward(pixels, weights.for_forward()).unsqueeze(1).to(at::kFloat);
-    require_finite(conditioning.image_embeds, "the image embedding");
-    weights.drop();
-    conditioning.image_latents = encode(images.fitted, augmentation);
-    require_finite(conditioning.image_latents, "the encoded image");
-  });
-  pipeline::empty_cache(device_);
-  return conditioning;
-}
-
-Tensor Run::encode(const Image& image, const Tensor& augmentation) {
-  networks::AutoencoderEncoder vae(config_.vae);
-  NetworkWeights weights(vae, source(Part::vae, vae_dtype_), NetworkWeights::kStreamAll, between_,
-                         NetworkWeights::Form::published);
-  weights.load();
-  const Tensor noised = pipeline::to_pixels(image) + request_.noise_aug_strength * augmentation;
-  return vae.encode_mode(noised.to(device_, vae_dtype_), weights.for_forward()).to(at::kFloat);
-}
-
-Tensor Run::sample(const Conditioning& conditioning, const Tensor& noise) {
-  const SchedulerConfig& scheduler = config_.scheduler;
-  const pipeline::DenoiserOptions options{
-      .sigmas = sampling::karras_sigmas(request_.steps, scheduler.sigma_min, scheduler.sigma_max,
-                                        scheduler.rho),
-      .guidance =
-          sampling::linear_guidance(request_.min_guidance, request_.max_guidance, request_.frames),
-      .sequential = plan_.sequential_guidance,
-      .dtype = dtype_,
-      .device = device_};
-  networks::UNetSpatioTemporalConditionModel unet(config_.unet, profile_.unet_eps);
-  NetworkWeights weights(unet, source(Part::unet, dtype_),
-                         plan_.stream_unet ? plan_.unet_kept_bytes : NetworkWeights::kKeepAll,
-                         between_);
-  networks::ClipContext context;
-  stage(Stage::load_unet, 0, [&] {
-    context = pipeline::prepare_clip(unet, conditioning, options, weights.for_prepare());
-    weights.load();
-  });
-
-  Tensor latents;
-  stage(Stage::sample, request_.steps, [&] {
-    pipeline::GuidedStep guided = pipeline::guided_step(unet, context, conditioning.image_latents,
-                                                        options, weights.for_forward());
-    if (device_.is_cuda() && !plan_.stream_unet)
-      guided = pipeline::replayed(guided, pipeline::cuda_recording(device_),
-                                  [this] { pipeline::empty_cache(device_); });
-    const sampling::Denoiser denoiser = pipeline::as_denoiser(guided, options);
-    const Tensor start = noise.to(device_) * sampling::initial_scale(options.sigmas.front());
-    const auto on_step = [&](int step, const Tensor&, const Tensor&) {
-      observer_.on_progress(Stage::sample, step, request_.steps);
-    };
-    latents = sampling::sample_euler(denoiser, start, options.sigmas, on_step, stop_);
-    throw_if_stopped();
-    require_finite(latents, "the sampled clip");
-  });
-  weights.drop();
-  pipeline::empty_cache(device_);
-  return latents[0].cpu();  // [F, 4, h, w]
-}
-
-void Run::decode(const Tensor& latents, FrameSink& sink) {
-  const std::unique_ptr<networks::VideoDecoder> decoder = networks::make_decoder(config_.vae);
-  NetworkWeights weights(
-      *decoder, source(Part::vae, vae_dtype_),
-      plan_.stream_decoder ? NetworkWeights::kStreamAll : NetworkWeights::kKeepAll, between_);
-  stage(Stage::load_decoder, 0, [&] { weights.load(); });
-  const pipeline::DecodeOptions options{.scaling_factor = config_.vae.scaling_factor,
-                                        .chunk = request_.decode_chunk,
-                                        .round = profile_.round_frames,
-                                        .dtype = vae_dtype_,
-                                        .device = device_};
-  stage(Stage::decode, request_.frames, [&] {
-    const auto on_frame = [&](int done) {
-      throw_if_stopped();
-      result_.frames_written = done;
-      observer_.on_progress(Stage::decode, done, request_.frames);
-    };
-    pipeline::decode_to_sink(*decoder, latents, options, sink, on_frame, weights.for_forward());
-    throw_if_stopped();
-    sink.finish();
-  });
+void use_plan(const MemoryPlan& plan, const Request& request) {
+  pipeline::install_cpu_cache(plan.cache_bytes);
+  nn::part_limits() = pipeline::part_limits(plan);
+  at::set_num_threads(request.threads);
 }
 
 }  // namespace
@@ -240,6 +73,8 @@ void Run::decode(const Tensor& latents, FrameSink& sink) {
 struct Generator::State {
   ModelSummary summary;
   Checkpoint checkpoint;
+  bool keep_networks = false;
+  pipeline::Kept kept = {};  // its networks read the checkpoint
 };
 
 Generator::Generator(const ModelOptions& options) {
@@ -274,11 +109,19 @@ Request Generator::resolve(const RequestOptions& options, int source_width, int 
   return request;
 }
 
+void Generator::set_keep_networks(bool keep) {
+  state_->keep_networks = keep;
+  if (keep) return;
+  state_->kept.drop_networks();
+  state_->kept = {};
+}
+
 MemoryPlan Generator::plan(const Request& request, int bit_depth) const {
   MemoryPlan plan;
   pipeline::translate_torch_errors([&] {
     plan = pipeline::plan_memory(request, state_->checkpoint.config(),
-                                 pipeline::memory_limits(request), {.bit_depth = bit_depth});
+                                 pipeline::memory_limits(request, state_->kept.bytes()),
+                                 {bit_depth, state_->keep_networks});
   });
   return plan;
 }
@@ -287,23 +130,27 @@ Result Generator::run(const Request& request, const InputImages& images, FrameSi
                       Observer& observer, std::stop_token stop) {
   Result result;
   result.request = request;
-  result.memory = plan(request, sink.bit_depth());
   result.model = state_->summary.name;
   const auto start = std::chrono::steady_clock::now();
   pipeline::translate_torch_errors([&] {
     check_images(images, request);
     const c10::InferenceMode no_gradients;
-    pipeline::install_cpu_cache(result.memory.cache_bytes);
-    nn::part_limits() = pipeline::part_limits(result.memory);
-    at::set_num_threads(request.threads);
+    // It comes back after a run that went well only: nothing broken stays.
+    pipeline::Kept kept = std::exchange(state_->kept, {});
+    kept.drop_unlike(request);
     const ModelConfig& config = state_->checkpoint.config();
+    result.memory =
+        pipeline::plan_memory(request, config, pipeline::memory_limits(request, kept.bytes()),
+                              {sink.bit_depth(), state_->keep_networks});
+    if (!result.memory.keep_networks) kept.drop_networks();
+    use_plan(result.memory, request);
+
     pipeline::Noise noise =
         pipeline::draw_noise(request.seed, request.height, request.width, request.frames, config);
     if (request.init_latents)
       noise.latents = pipeline::read_init_latents(*request.init_latents, request, config);
-
-    Run run(state_->checkpoint, request, result.memory, observer, result, stop);
-    const Conditioning conditioning = run.condition(images, noise.augmentation);
+    pipeline::Run run(state_->checkpoint, result, kept, state_->keep_networks, observer, stop);
+    const pipeline::Conditioning conditioning = run.condition(images, noise.augmentation);
     const Tensor latents = run.sample(conditioning, noise.latents);
     if (request.save_latents)
       weights::save_safetensors(*request.save_latents, {{"latents", latents}});
@@ -311,6 +158,7 @@ Result Generator::run(const Request& request, const InputImages& images, FrameSi
     BackgroundSink background(sink, static_cast<std::size_t>(request.decode_chunk));
     run.decode(latents, background);
     pipeline::empty_cache(c10::Device(request.device));
+    state_->kept = std::move(kept);
   });
   result.seconds = seconds_since(start);
   result.peak_rss_bytes = pipeline::peak_resident_bytes();

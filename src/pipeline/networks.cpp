@@ -85,14 +85,16 @@ NetworkWeights::NetworkWeights(nn::Module& network, const WeightSource& source,
 NetworkWeights::~NetworkWeights() { drop(); }
 
 void NetworkWeights::drop() {
-  for (const Loadable& unit : units_) drop(unit);
+  for (const Loadable& unit : units_) drop(unit, nn::Use::forward);
   visited_ = nullptr;
+  loaded_ = false;
 }
 
 void NetworkWeights::load() {
   drop_visited();
   for (Loadable& unit : units_)
     unit.next = nullptr;  // `prepare` goes through them in another order
+  if (loaded_) return;
   const Loadable* previous = nullptr;
   for (const Loadable& unit : units_) {
     if (unit.comes_and_goes) continue;
@@ -101,6 +103,7 @@ void NetworkWeights::load() {
     previous = &unit;
   }
   if (previous != nullptr) read(*previous, nn::Use::forward);
+  loaded_ = true;
 }
 
 nn::BeforeUnit NetworkWeights::for_prepare() {
@@ -117,17 +120,18 @@ void NetworkWeights::visit(const nn::Module& module, nn::Use use) {
   TORCH_CHECK(found != index_.end(), "a module that is no unit was visited");
   Loadable& unit = units_[found->second];
   if (use == nn::Use::forward && !unit.comes_and_goes) return;
-  if (visited_ == &unit) return;
+  if (visited_ == &unit && visited_for_ == use) return;
   if (visited_ != nullptr) visited_->next = &unit;
   drop_visited();
   if (unit.next != nullptr) prefetch(*unit.next, use);
   try {
     read(unit, use);
   } catch (...) {
-    drop(unit);  // half of it is there
+    drop(unit, use);  // half of it is there
     throw;
   }
   visited_ = &unit;
+  visited_for_ = use;
 }
 
 void NetworkWeights::prefetch(const Loadable& unit, nn::Use use) const {
@@ -137,7 +141,7 @@ void NetworkWeights::prefetch(const Loadable& unit, nn::Use use) const {
 }
 
 void NetworkWeights::drop_visited() {
-  if (visited_ != nullptr) drop(*visited_);
+  if (visited_ != nullptr) drop(*visited_, visited_for_);
   visited_ = nullptr;
 }
 
@@ -166,9 +170,14 @@ void NetworkWeights::read(const Loadable& unit, nn::Use use) const {
   }
 }
 
-void NetworkWeights::drop(const Loadable& unit) const {
-  unit.module->release();
-  for (const nn::Parameter& parameter : unit.parameters) release_pages(parameter);
+void NetworkWeights::drop(const Loadable& unit, nn::Use use) const {
+  // What `prepare` read goes by itself: the rest of the unit may have been loaded for good.
+  if (use == nn::Use::forward) unit.module->release();
+  for (const nn::Parameter& parameter : unit.parameters) {
+    if (use == nn::Use::prepare && parameter.use != use) continue;
+    parameter.tensor->reset();
+    release_pages(parameter);
+  }
 }
 
 void NetworkWeights::release_pages(const nn::Parameter& parameter) const {

@@ -7,6 +7,7 @@
 #include <limits>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "nn/module.h"
@@ -36,7 +37,8 @@ struct WeightSource {
 ///     weights.load();                             // what is kept
 ///     unet.forward(..., weights.for_forward());
 ///
-/// The same pixels either way. Drops all tensors of the network at its end. `between` is called
+/// For another clip all this may be done again: what was loaded stays, if nothing is streamed. The
+/// same pixels either way. Drops all tensors of the network at its end. `between` is called
 /// before every tensor and every unit and may throw. Loading throws Error{model}.
 class NetworkWeights {
  public:
@@ -53,8 +55,10 @@ class NetworkWeights {
   NetworkWeights(const NetworkWeights&) = delete;
   NetworkWeights& operator=(const NetworkWeights&) = delete;
 
-  void load();
+  void load();  ///< nothing if that was done
   void drop();
+  /// Takes the place of what the constructor was given.
+  void set_between(std::function<void()> between) { between_ = std::move(between); }
   nn::BeforeUnit for_prepare();
   nn::BeforeUnit for_forward();
 
@@ -69,7 +73,7 @@ class NetworkWeights {
   void drop_visited();
   void prefetch(const Loadable& unit, nn::Use use) const;
   void read(const Loadable& unit, nn::Use use) const;
-  void drop(const Loadable& unit) const;
+  void drop(const Loadable& unit, nn::Use use) const;
   void release_pages(const nn::Parameter& parameter) const;
 
   WeightSource source_;
@@ -77,7 +81,9 @@ class NetworkWeights {
   Form form_;
   std::vector<Loadable> units_;
   std::unordered_map<const nn::Module*, std::size_t> index_;
-  Loadable* visited_ = nullptr;  ///< the one whose weights are there for now
+  Loadable* visited_ = nullptr;             ///< the one whose weights are there for now ...
+  nn::Use visited_for_ = nn::Use::forward;  ///< ... and for which use
+  bool loaded_ = false;
 };
 
 }  // namespace svd::pipeline

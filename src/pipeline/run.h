@@ -1,0 +1,63 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <stop_token>
+#include <utility>
+
+#include "pipeline/conditioning.h"
+#include "pipeline/denoiser.h"
+#include "pipeline/kept.h"
+#include "pipeline/profile.h"
+#include "svd/frame_sink.h"
+#include "svd/image.h"
+#include "svd/observer.h"
+#include "svd/result.h"
+#include "weights/checkpoint.h"
+
+namespace svd::pipeline {
+
+/// One render: the three stages and what they share. Call them in order, without gradients. What
+/// they are given must outlive this.
+class Run {
+ public:
+  /// `result` has request and memory plan and gets the rest. `kept` holds networks of earlier runs
+  /// that fit the request, and in the end what the plan lets stay; after an exception it is not to
+  /// be used again. `remember`: results of conditioning are kept as well.
+  Run(const weights::Checkpoint& checkpoint, Result& result, Kept& kept, bool remember,
+      Observer& observer, std::stop_token stop);
+
+  Conditioning condition(const InputImages& images, const Tensor& augmentation);
+
+  /// noise: [1, F, 4, h, w] of unit variance -> latents [F, 4, h, w], float32 on the CPU.
+  Tensor sample(const Conditioning& conditioning, const Tensor& noise);
+
+  /// Decodes such latents into `sink` and finishes it.
+  void decode(const Tensor& latents, FrameSink& sink);
+
+ private:
+  Tensor encode(const Image& image, const Tensor& augmentation);
+  void throw_if_stopped() const;
+  void stage(Stage name, int total, const std::function<void()>& body);
+  Tensor remembered(Memo& memo, const NetworkKey& key, const Tensor& input,
+                    const std::function<Tensor()>& compute);
+
+  WeightSource source(weights::Part part, const NetworkKey& key) const {
+    return {checkpoint_, part, key.dtype, key.device};
+  }
+
+  const weights::Checkpoint& checkpoint_;
+  const ModelConfig& config_;
+  Result& result_;
+  const Request& request_;
+  const MemoryPlan& plan_;
+  Kept& kept_;
+  bool remember_;
+  const ProfileValues& profile_;
+  c10::Device device_;
+  Observer& observer_;
+  std::stop_token stop_;
+  std::function<void()> between_;
+};
+
+}  // namespace svd::pipeline
