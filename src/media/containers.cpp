@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <string>
 
 #include "media/tiff_directory.h"
 
@@ -43,6 +44,8 @@ void read_png(ByteView file, ImageHeader& header) {
   header.width = file.big(16, 4);
   header.height = file.big(20, 4);
   const int depth = file.u8(24), colour_type = file.u8(25);
+  if (depth != 1 && depth != 2 && depth != 4 && depth != 8 && depth != 16)
+    throw Unsupported("a PNG with samples of " + std::to_string(depth) + " bits");
   for (std::uint64_t at = kPngStart; at + kPngExtra <= file.size();) {
     const std::uint32_t size = file.big(at, 4);
     if (at + kPngExtra + size > file.size()) return;

@@ -168,6 +168,15 @@ TEST(ReadImage, RefusesDamagedData) {
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
+TEST(ReadImage, RefusesPngsWithoutBits) {
+  Bytes png = picture("grey_key.png");  // its transparent colour is scaled by the largest sample
+  for (const std::uint8_t depth : {0, 3, 255}) {
+    png[24] = depth;
+    EXPECT_THAT(refusal_of(png),
+                AllOf(StartsWith("3 "), HasSubstr(std::to_string(depth) + " bits")));
+  }
+}
+
 TEST(ReadImage, LeavesStandardErrorAsItWas) {
   decode_image(picture("rgb.png"), "cat");
   testing::internal::CaptureStderr();
