@@ -150,7 +150,7 @@ bool Clip::seek(std::int64_t timestamp) {
 std::int64_t Clip::duration() const {
   if (stream_->duration > 0) return stream_->duration;
   if (demuxer_->duration <= 0) return 0;
-  return av_rescale_q(demuxer_->duration, AV_TIME_BASE_Q, stream_->time_base);
+  return av_rescale_q(demuxer_->duration, AVRational{1, AV_TIME_BASE}, stream_->time_base);
 }
 
 int Clip::orientation() const {
