@@ -163,7 +163,8 @@ at::Tensor SafetensorsFile::tensor(const TensorInfo& info) const {
   const char* data = mapping_->data + data_offset_ + info.begin;
   if (reinterpret_cast<std::uintptr_t>(data) % dtype->bytes != 0) {
     at::Tensor copy = at::empty(info.shape, dtype->type);
-    std::memcpy(copy.mutable_data_ptr(), data, info.end - info.begin);
+    // A tensor without elements has no memory, not even for a copy of nothing.
+    if (info.end > info.begin) std::memcpy(copy.mutable_data_ptr(), data, info.end - info.begin);
     release(info);
     return copy;
   }
