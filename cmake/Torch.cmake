@@ -46,13 +46,15 @@ _svd_import(torch_cpu)
 
 add_library(svd_torch INTERFACE)
 add_library(svd::torch ALIAS svd_torch)
+# clang brings an OpenMP library of its own, which must not be there twice; with =libgomp it ignores the pragmas.
+set(_openmp -fopenmp$<$<CXX_COMPILER_ID:Clang>:=libgomp>)
 # -idirafter: the wheel carries an fmt of its own that must not shadow the system's.
 target_compile_options(svd_torch INTERFACE
   "SHELL:-idirafter ${SVD_TORCH_ROOT}/include"
-  "SHELL:-idirafter ${SVD_TORCH_ROOT}/include/torch/csrc/api/include" -fopenmp)
+  "SHELL:-idirafter ${SVD_TORCH_ROOT}/include/torch/csrc/api/include" ${_openmp})
 # The wheel is a release build, and some of its classes have other members in debug builds.
 target_compile_definitions(svd_torch INTERFACE NDEBUG)
 target_link_libraries(svd_torch INTERFACE svd::torch_cpu svd::c10)
 # What libtorch_cpu itself needs (CUDA runtime stubs, libgomp) is found through its own RPATH. Our own
 # parallel loops need libgomp.so.1 too, by the same name, so there is one copy in the process.
-target_link_options(svd_torch INTERFACE -Wl,--allow-shlib-undefined -fopenmp)
+target_link_options(svd_torch INTERFACE -Wl,--allow-shlib-undefined ${_openmp})

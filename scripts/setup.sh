@@ -8,7 +8,7 @@
 #   --no-cuda    never
 #   --torch DIR  use this libtorch (2.9 or newer; also the folder of an installed Python torch)
 #                instead of fetching the official wheel; so do Torch_DIR and CMAKE_PREFIX_PATH
-#   --tools      also the tools that test.sh --all needs
+#   --tools      also the tools that test.sh --all and fuzz.sh need
 #
 # Debian packages come with apt (as root or through sudo), libtorch from the wheels that
 # scripts/wheels/*.txt pin by hash. These are unpacked in build/deps/torch (SVD_DEPS_DIR: elsewhere).
@@ -44,7 +44,8 @@ python3 cmd:python3
 ccache cmd:ccache ?
 END
   if [[ $tools == on ]]; then
-    printf '%s\n' 'clang-format-14 cmd:clang-format-14' 'clang-tidy-14 cmd:clang-tidy-14' 'shellcheck cmd:shellcheck'
+    printf '%s\n' 'clang-format-14 cmd:clang-format-14' 'clang-tidy-14 cmd:clang-tidy-14' 'shellcheck cmd:shellcheck' \
+      'clang-14 cmd:clang++-14' 'libclang-rt-14-dev fuzzer'
   fi
   if ! own_torch >/dev/null && wheels_missing; then
     printf '%s\n' 'python3-pip pip' 'unzip cmd:unzip ?'
@@ -56,6 +57,7 @@ is_there() {
   case $1 in
     cmd:*) have "${1#cmd:}" ;;
     pc:*) pkg-config --exists "${1#pc:}" 2>/dev/null ;;
+    fuzzer) [[ -e $(clang++-14 -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-$(uname -m).a ]] ;;
     pip) python3 -m pip --version >/dev/null 2>&1 ;;
     header:*)
       for path in /usr/include /usr/local/include $(tr : " " <<<"${CPATH:-}"); do
