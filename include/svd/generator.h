@@ -65,8 +65,10 @@ class Generator {
   /// cannot fit, with settings that do.
   MemoryPlan plan(const Request& request, int bit_depth = 8) const;
 
-  /// Renders `request.frames` frames into `sink` and finishes it. Blocking. Throws Error;
-  /// Error{interrupted} soon after `stop` was requested.
+  /// Renders `request.frames` frames into `sink` and finishes it. Blocking. What gives values that
+  /// are no numbers, or black frames of a picture that is not black, is computed once more in
+  /// float32. Throws Error, Error{internal} where that did not help; Error{interrupted} soon after
+  /// `stop` was requested.
   Result run(const Request& request, const InputImages& images, FrameSink& sink, Observer& observer,
              std::stop_token stop = {});
 

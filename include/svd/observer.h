@@ -1,5 +1,7 @@
 #pragma once
 
+#include "svd/request.h"
+
 namespace svd {
 
 /// The stages of a render, in order.
@@ -26,6 +28,10 @@ class Observer {
     (void)stage, (void)done, (void)total;
   }
   virtual void on_stage_end(Stage stage, double seconds) { (void)stage, (void)seconds; }
+
+  /// A part of the stage's work gave no usable values in number format `from` and is done once more
+  /// in float32. The stage, and the loading before it, may begin anew.
+  virtual void on_retry(Stage stage, Dtype from) { (void)stage, (void)from; }
 };
 
 }  // namespace svd

@@ -8,7 +8,6 @@
 #include "pipeline/device.h"
 #include "pipeline/errors.h"
 #include "pipeline/memory_plan.h"
-#include "svd/error.h"
 
 namespace svd::pipeline {
 
@@ -38,27 +37,26 @@ Tensor decode_chunk(const networks::VideoDecoder& decoder, const Tensor& latents
 
 }  // namespace
 
-void decode_to_sink(const networks::VideoDecoder& decoder, const Tensor& latents,
-                    const DecodeOptions& options, FrameSink& sink,
-                    const std::function<void(int)>& on_frame, const nn::BeforeUnit& before) {
+Decoded decode_to_sink(const networks::VideoDecoder& decoder, const Tensor& latents,
+                       const DecodeOptions& options, FrameSink& sink,
+                       const std::function<void(int)>& on_frame, const nn::BeforeUnit& before) {
   const std::int64_t frames = latents.size(0);
-  int written = 0;
-  for (std::int64_t begin = 0; begin < frames; begin += options.chunk) {
+  for (std::int64_t begin = options.first; begin < frames; begin += options.chunk) {
     const std::int64_t count = std::min(options.chunk, frames - begin);
     const Tensor chunk =
         latents.narrow(0, begin, count).to(options.device) / options.scaling_factor;
     const Tensor pixels = decode_chunk(decoder, chunk.to(options.dtype), options.device, before);
-    // A broken number would end as a black frame.
-    if (!pixels.isfinite().all().item<bool>())
-      throw Error(ErrorKind::internal, "the decoded frames hold values that are no numbers",
-                  "the number format may be too small for this model: try --vae-dtype float32");
+    if (const Flaw flaw = flaw_of(pixels)) return {begin, flaw};
     const Tensor levels = quantise(pixels, options.round, sink.bit_depth());
+    const Flaw flaw = options.may_be_black ? nullptr : flaw_of_levels(levels);
+    if (flaw) return {begin, flaw};
     for (std::int64_t i = 0; i < count; ++i) {
       const Tensor frame = levels[i];
       sink.write({static_cast<const std::uint8_t*>(frame.const_data_ptr()), frame.nbytes()});
-      on_frame(++written);
+      on_frame(static_cast<int>(begin + i) + 1);
     }
   }
+  return {frames, nullptr};
 }
 
 }  // namespace svd::pipeline

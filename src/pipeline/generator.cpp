@@ -14,6 +14,7 @@
 #include "pipeline/cpu_memory.h"
 #include "pipeline/device.h"
 #include "pipeline/errors.h"
+#include "pipeline/guard.h"
 #include "pipeline/memory_plan.h"
 #include "pipeline/networks.h"
 #include "pipeline/resolve.h"
@@ -139,9 +140,9 @@ Result Generator::run(const Request& request, const InputImages& images, FrameSi
     pipeline::Kept kept = std::exchange(state_->kept, {});
     kept.drop_unlike(request);
     const ModelConfig& config = state_->checkpoint.config();
+    const pipeline::MemoryLimits limits = pipeline::memory_limits(request, kept.bytes());
     result.memory =
-        pipeline::plan_memory(request, config, pipeline::memory_limits(request, kept.bytes()),
-                              {sink.bit_depth(), state_->keep_networks});
+        pipeline::plan_memory(request, config, limits, {sink.bit_depth(), state_->keep_networks});
     if (!result.memory.keep_networks) kept.drop_networks();
     use_plan(result.memory, request);
 
@@ -149,14 +150,15 @@ Result Generator::run(const Request& request, const InputImages& images, FrameSi
         pipeline::draw_noise(request.seed, request.height, request.width, request.frames, config);
     if (request.init_latents)
       noise.latents = pipeline::read_init_latents(*request.init_latents, request, config);
-    pipeline::Run run(state_->checkpoint, result, kept, state_->keep_networks, observer, stop);
+    pipeline::Run run(state_->checkpoint, result, limits, kept, state_->keep_networks, observer,
+                      stop);
     const pipeline::Conditioning conditioning = run.condition(images, noise.augmentation);
     const Tensor latents = run.sample(conditioning, noise.latents);
     if (request.save_latents)
       weights::save_safetensors(*request.save_latents, {{"latents", latents}});
     // Room for a whole chunk: encoding it runs beside decoding the next.
     BackgroundSink background(sink, static_cast<std::size_t>(request.decode_chunk));
-    run.decode(latents, background);
+    run.decode(latents, background, pipeline::is_nearly_black(images.fitted));
     pipeline::empty_cache(c10::Device(request.device));
     state_->kept = std::move(kept);
   });

@@ -5,13 +5,13 @@
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <new>
 #include <vector>
 
 #include "nn/parts.h"
-#include "svd/error.h"
 
 namespace svd::pipeline {
 namespace {
@@ -140,14 +140,51 @@ TEST(DecodeToSink, computes_a_chunk_again_in_smaller_parts_when_memory_runs_out)
   nn::part_limits() = {};
 }
 
-TEST(DecodeToSink, refuses_to_write_what_is_no_number) {
-  const Tensor latents = at::tensor({std::nan("")}).view({1, 1, 1, 1}).expand({1, 4, 1, 1});
+TEST(DecodeToSink, stops_before_a_chunk_that_is_broken_and_goes_on_from_there) {
+  const Tensor values = at::tensor({0.5, 0.5, 0.5, std::nan(""), 0.5});
+  const Tensor latents = values.view({5, 1, 1, 1}).expand({5, 4, 1, 1});
   RecordingDecoder decoder;
   RecordingSink sink;
-  EXPECT_THROW(decode_to_sink(
-                   decoder, latents, {.chunk = 1}, sink, [](int) {}, [](const nn::Module&) {}),
-               Error);
-  EXPECT_TRUE(sink.frames.empty());
+  DecodeOptions options{.chunk = 2};
+  const auto decode = [&](const Tensor& from) {
+    return decode_to_sink(
+        decoder, from, options, sink, [](int) {}, [](const nn::Module&) {});
+  };
+  const Decoded decoded = decode(latents);
+  EXPECT_EQ(decoded.frames, 2);
+  EXPECT_STREQ(decoded.flaw, "holds values that are no numbers");
+  EXPECT_EQ(sink.frames.size(), 2u) << "nothing of the broken chunk";
+  options.first = decoded.frames;
+  EXPECT_EQ(decode(latents.nan_to_num(0.5)).flaw, nullptr);
+  EXPECT_EQ(sink.frames.size(), 5u);
+}
+
+TEST(DecodeToSink, takes_black_for_broken_where_it_cannot_be) {
+  const Tensor latents = at::tensor({-9.0}).view({1, 1, 1, 1}).expand({2, 4, 1, 1});
+  RecordingDecoder decoder;
+  for (const int depth : {8, 16}) {
+    RecordingSink sink;
+    sink.depth = depth;
+    DecodeOptions options{.chunk = 2, .may_be_black = false};
+    const auto decode = [&] {
+      return decode_to_sink(
+          decoder, latents, options, sink, [](int) {}, [](const nn::Module&) {});
+    };
+    EXPECT_STREQ(decode().flaw, "is all black");
+    EXPECT_TRUE(sink.frames.empty());
+    options.may_be_black = true;
+    EXPECT_EQ(decode().flaw, nullptr);
+    EXPECT_EQ(sink.frames.size(), 2u);
+  }
+}
+
+TEST(Guard, knows_dark_pictures) {
+  Image image{10, 10, std::vector<std::uint8_t>(300, 0)};
+  EXPECT_TRUE(is_nearly_black(image));
+  std::fill(image.rgb.begin(), image.rgb.end(), std::uint8_t{3});
+  EXPECT_TRUE(is_nearly_black(image));
+  std::fill(image.rgb.begin(), image.rgb.begin() + 60, std::uint8_t{200});
+  EXPECT_FALSE(is_nearly_black(image));
 }
 
 }  // namespace

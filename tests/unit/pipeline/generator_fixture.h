@@ -56,7 +56,7 @@ inline Request tiny_request() {
   request.seed = 7;
   request.width = request.height = 64;
   request.decode_chunk = 2;
-  request.threads = 2;
+  request.threads = 1;
   return request;
 }
 
