@@ -1,5 +1,7 @@
 #include "media/encoder.h"
 
+#include <cstring>
+
 #include "media/formats.h"
 
 extern "C" {
@@ -30,6 +32,26 @@ bool set_options(AVCodecContext* encoder, const Encoding& encoding) {
   return !encoding.quality || set_option(encoder, "quality", std::to_string(*encoding.quality));
 }
 
+/// SVT-AV1 waits for the end of its stream before it closes, for ever if nobody says so, and the
+/// stream ends only if it has a frame.
+void end_stream(AVCodecContext* encoder) {
+  const libav::Packet packet(av_packet_alloc());
+  const libav::Frame frame(av_frame_alloc());
+  if (!packet || !frame) return;
+  if (encoder->frame_number == 0) {
+    frame->format = encoder->pix_fmt;
+    frame->width = encoder->width;
+    frame->height = encoder->height;
+    frame->pts = 0;
+    if (av_frame_get_buffer(frame.get(), 0) < 0) return;
+    for (int plane = 0; plane < AV_NUM_DATA_POINTERS && frame->buf[plane] != nullptr; ++plane)
+      std::memset(frame->buf[plane]->data, 0, frame->buf[plane]->size);
+    avcodec_send_frame(encoder, frame.get());
+  }
+  int code = avcodec_send_frame(encoder, nullptr);
+  while (code >= 0) code = avcodec_receive_packet(encoder, packet.get());
+}
+
 }  // namespace
 
 ColourTags colour_tags(AVPixelFormat format) {
@@ -39,16 +61,24 @@ ColourTags colour_tags(AVPixelFormat format) {
     return {AVCOL_PRI_BT709, AVCOL_TRC_IEC61966_2_1, AVCOL_SPC_RGB, AVCOL_RANGE_JPEG,
             AVCHROMA_LOC_UNSPECIFIED};
   }
-  return {AVCOL_PRI_BT709, AVCOL_TRC_BT709, AVCOL_SPC_BT709, AVCOL_RANGE_MPEG,
-          description->log2_chroma_w + description->log2_chroma_h > 0 ? AVCHROMA_LOC_LEFT
-                                                                      : AVCHROMA_LOC_UNSPECIFIED};
+  const bool full_range = std::string_view(description->name).starts_with("yuvj");
+  const bool subsampled = description->log2_chroma_w + description->log2_chroma_h > 0;
+  return {AVCOL_PRI_BT709, AVCOL_TRC_BT709, AVCOL_SPC_BT709,
+          full_range ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG,
+          subsampled ? AVCHROMA_LOC_LEFT : AVCHROMA_LOC_UNSPECIFIED};
 }
 
-libav::Codec open_encoder(const Encoding& encoding, int width, int height) {
+void EncoderRelease::operator()(AVCodecContext* encoder) const {
+  if (avcodec_is_open(encoder) != 0 && std::string_view(encoder->codec->name) == "libsvtav1")
+    end_stream(encoder);
+  avcodec_free_context(&encoder);
+}
+
+Encoder open_encoder(const Encoding& encoding, int width, int height) {
   libav::silence();
   const AVCodec* codec = avcodec_find_encoder_by_name(encoding.encoder.c_str());
   if (codec == nullptr) return nullptr;
-  libav::Codec encoder(avcodec_alloc_context3(codec));
+  Encoder encoder(avcodec_alloc_context3(codec));
   if (!encoder) return nullptr;
   const AVRational rate{encoding.rate_num, encoding.rate_den};
   encoder->width = width;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+
 #include "media/libav.h"
 #include "media/resolve_encoding.h"
 
@@ -17,8 +19,14 @@ struct ColourTags {
 
 ColourTags colour_tags(AVPixelFormat format);
 
+/// Closes an encoder, also one that was given no or not all frames.
+struct EncoderRelease {
+  void operator()(AVCodecContext* encoder) const;
+};
+using Encoder = std::unique_ptr<AVCodecContext, EncoderRelease>;
+
 /// The open encoder of `encoding`; null if it does not take these options or this size. It runs in
 /// one thread and writes no version, so that its bytes depend on nothing else.
-libav::Codec open_encoder(const Encoding& encoding, int width, int height);
+Encoder open_encoder(const Encoding& encoding, int width, int height);
 
 }  // namespace svd::media

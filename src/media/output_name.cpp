@@ -9,6 +9,7 @@
 
 #include "base/atomic_file.h"
 #include "base/suggest.h"
+#include "media/contact_sheet.h"
 #include "media/formats.h"
 #include "media/frame_writer.h"
 #include "media/sidecar.h"
@@ -29,7 +30,7 @@ std::string lower(std::string text) {
 
 /// Whether the frames of `path` are pictures whose number is in their name.
 bool is_pattern(const fs::path& path) {
-  const Format* format = format_of_extension(lower(path.extension().string()));
+  const Format* format = format_of_name(path);
   const bool pictures = format != nullptr && format->container == Container::pictures;
   return pictures && parse_numbered_name(path.filename().string()).has_value();
 }
@@ -142,6 +143,10 @@ NumberedName folder_frame_name(const std::string& format) {
   return {"", 5, std::string(find_format(format)->extensions.front())};
 }
 
+const Format* format_of_name(const fs::path& path) {
+  return format_of_extension(lower(path.extension().string()));
+}
+
 bool is_standard_output(const fs::path& path) { return path == "-"; }
 
 fs::path parent_folder(const fs::path& path) {
@@ -188,10 +193,9 @@ const Format& asked_for(const std::string& name) {
               suggestion.empty() ? "formats are " + list : suggestion);
 }
 
-/// The format that the name of a file says.
-const Format& format_of_name(const fs::path& path) {
+const Format& known_format(const fs::path& path) {
+  if (const Format* format = format_of_name(path)) return *format;
   const std::string extension = lower(path.extension().string());
-  if (const Format* format = format_of_extension(extension)) return *format;
   std::string hint = accepted_names();
   std::error_code code;
   if (fs::is_directory(path, code))
@@ -223,7 +227,7 @@ std::string output_format(const fs::path& path, const EncodingOptions& encoding)
                   "mp4, mkv, webm and y4m can");
     return std::string(asked->name);
   }
-  const Format& format = asked == nullptr ? format_of_name(path) : *asked;
+  const Format& format = asked == nullptr ? known_format(path) : *asked;
   if (format.container == Container::pictures && !parse_numbered_name(name)) {
     const std::string stem = path.stem().string();
     refuse_name(path, "the name of frames needs exactly one number, %d or %0Nd",
@@ -256,6 +260,7 @@ void check_output(const OutputOptions& options) {
   if (const auto sidecar = sidecar_of(options, format))
     check_output_file(*sidecar, options.overwrite);
   if (!options.contact_sheet) return;
+  check_contact_sheet_name(*options.contact_sheet);
   if (options.contact_sheet->lexically_normal() == options.path.lexically_normal())
     throw Error(ErrorKind::usage, "the contact sheet has the name of the output");
   check_output_file(*options.contact_sheet, options.overwrite);

@@ -6,6 +6,8 @@
 
 namespace svd::media {
 
+struct Format;
+
 /// The name of numbered files: "f_%04d.png" is prefix "f_", four digits, suffix ".png".
 struct NumberedName {
   std::string prefix;
@@ -23,6 +25,9 @@ std::optional<NumberedName> parse_numbered_name(const std::string& name);
 
 /// Files in a folder output of `format`: 00000.png, 00001.png, ...
 NumberedName folder_frame_name(const std::string& format);
+
+/// The format that the extension says, in whatever case; null if it says none.
+const Format* format_of_name(const std::filesystem::path& path);
 
 /// Whether `path` is "-".
 bool is_standard_output(const std::filesystem::path& path);

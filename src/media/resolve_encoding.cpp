@@ -249,19 +249,22 @@ Encoding resolve_encoding(const OutputOptions& options) {
     throw Error(ErrorKind::internal, "resolve_encoding: a size or a number of frames below 1");
   const Format& format = *find_format(output_format(options.path, options.encoding));
   const CodecChoice choice = choose_codec(format, options.encoding);
+  const Codec& codec = *choice.codec;
   Encoding encoding;
   encoding.format = format.name;
-  encoding.codec = choice.codec->name;
-  choose_quality(format, *choice.codec, options.encoding, encoding);
+  encoding.codec = codec.name;
+  choose_quality(format, codec, options.encoding, encoding);
   choose_rate(options, format, encoding);
   if (format.container == Container::file) {
     choose_encoder(choice, options, encoding);
-    return encoding;
+  } else {
+    if (options.encoding.pixel_format) checked_pixel_format(codec, nullptr, options.encoding);
+    const PixelChoice& pixels = choose_depth(codec, options.encoding.bit_depth);
+    encoding.pixel_format = pixels.usual;
+    encoding.bit_depth = pixels.bit_depth;
   }
-  if (options.encoding.pixel_format) checked_pixel_format(*choice.codec, nullptr, options.encoding);
-  const PixelChoice& pixels = choose_depth(*choice.codec, options.encoding.bit_depth);
-  encoding.pixel_format = pixels.usual;
-  encoding.bit_depth = pixels.bit_depth;
+  if (options.encoding.interpolate > 1 && encoding.bit_depth > 8)
+    encoding.notices.emplace_back("interpolated frames have 8 bits a channel");
   return encoding;
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "media/libav.h"
 
@@ -22,7 +23,20 @@ class RgbScaler {
   void convert(std::span<const std::uint8_t> rgb, AVFrame* frame) const;
 
  private:
-  int width_, height_, bytes_per_row_;
+  int height_, bytes_per_row_;
+  std::string file_;
+  libav::Scaler scaler_;
+};
+
+/// The way back: frames of one format and size to interleaved RGB, 8 or 16 bits a channel.
+class RgbReader {
+ public:
+  RgbReader(AVPixelFormat format, int width, int height, int bit_depth, std::string file);
+
+  std::vector<std::uint8_t> read(const AVFrame& frame) const;
+
+ private:
+  int height_, bytes_per_row_;
   std::string file_;
   libav::Scaler scaler_;
 };

@@ -1,6 +1,6 @@
 #include "media/sidecar.h"
 
-#include <system_error>
+#include <string_view>
 
 #include "media/file_bytes.h"
 #include "media/output_name.h"
@@ -32,22 +32,18 @@ std::optional<fs::path> sidecar_of(const OutputOptions& options, const Format& f
   return sidecar_name(options.path);
 }
 
-Sidecar::Sidecar(const OutputOptions& options, const Format& format)
-    : path_(sidecar_of(options, format)), overwrite_(options.overwrite) {
-  if (!path_) return;
-  temporary_.emplace(*path_, AtomicPath::Type::file);
-  write_file(temporary_->temporary_path(), bytes_of(options.metadata + "\n"), *path_);
+Sidecar::Sidecar(const OutputOptions& options, const Format& format) {
+  const auto path = sidecar_of(options, format);
+  if (!path) return;
+  file_.emplace(*path, options.overwrite);
+  file_->write(bytes_of(options.metadata + "\n"));
 }
 
 void Sidecar::publish_before(const std::function<void()>& publish) {
-  if (temporary_) temporary_->commit(overwrite_);
-  try {
+  if (file_)
+    file_->publish_before(publish);
+  else
     publish();
-  } catch (...) {
-    std::error_code ignored;
-    if (temporary_ && !overwrite_) fs::remove(*path_, ignored);
-    throw;
-  }
 }
 
 }  // namespace svd::media

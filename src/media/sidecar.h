@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "base/atomic_file.h"
+#include "media/companion_file.h"
 #include "media/formats.h"
 #include "media/frame_writer.h"
 
@@ -24,13 +24,11 @@ class Sidecar {
   /// Writes it, still hidden. Throws Error{output}.
   Sidecar(const OutputOptions& options, const Format& format);
 
-  /// Publishes it and then calls `publish`. Should that throw, a new sidecar is taken back.
+  /// As CompanionFile; calls only `publish` if there is no sidecar.
   void publish_before(const std::function<void()>& publish);
 
  private:
-  std::optional<std::filesystem::path> path_;
-  std::optional<AtomicPath> temporary_;
-  bool overwrite_;
+  std::optional<CompanionFile> file_;
 };
 
 }  // namespace svd::media

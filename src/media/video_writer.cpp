@@ -63,7 +63,7 @@ class VideoSink : public FrameSink {
   std::string file_;                     ///< the final name, for messages
   std::optional<AtomicPath> temporary_;  ///< none for standard output
   Sidecar sidecar_;
-  libav::Codec encoder_;
+  Encoder encoder_;
   libav::Muxer muxer_;
   std::optional<RgbScaler> scaler_;
   std::optional<FilterGraph> palette_;  ///< for a format with one
