@@ -34,9 +34,9 @@ const std::vector<EncoderSettings>& all_settings() {
 }  // namespace
 
 const std::vector<Format>& formats() {
-  // A pipe cannot be wound back: fragments, and time stamps that need no edit list.
+  // A pipe cannot be wound back: fragments, the first of which waits for the first time stamps.
   static const LibavOptions fragments = {
-      {"movflags", "+frag_keyframe+empty_moov+default_base_moof+negative_cts_offsets"}};
+      {"movflags", "+frag_keyframe+empty_moov+default_base_moof+delay_moov"}};
   static const LibavOptions index_first = {{"movflags", "+faststart"}};
   static const LibavOptions for_ever = {{"loop", "0"}};
   static const std::vector<Format> table = {
