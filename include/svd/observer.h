@@ -1,5 +1,8 @@
 #pragma once
 
+#include <vector>
+
+#include "svd/image.h"
 #include "svd/request.h"
 
 namespace svd {
@@ -32,6 +35,13 @@ class Observer {
   /// A part of the stage's work gave no usable values in number format `from` and is done once more
   /// in float32. The stage, and the loading before it, may begin anew.
   virtual void on_retry(Stage stage, Dtype from) { (void)stage, (void)from; }
+
+  /// Whether `on_preview` is wanted. Asked once, before sampling; without it no preview is
+  /// computed.
+  virtual bool wants_preview() const { return false; }
+  /// After sampling step `step` (1 .. steps): the clip as the model estimates it now, one picture a
+  /// frame, one pixel a cell of the latents (an eighth of the video's size).
+  virtual void on_preview(int step, const std::vector<Image>& frames) { (void)step, (void)frames; }
 };
 
 }  // namespace svd

@@ -151,6 +151,7 @@ Conditioning Run::condition(const InputImages& images, const Tensor& augmentatio
     });
     clip.reset();
     conditioning.image_latents = encode(images.fitted, augmentation);
+    if (observer_.wants_preview()) preview_.emplace(conditioning.image_latents, images.fitted);
   });
   empty_cache(device_);
   return conditioning;
@@ -208,8 +209,10 @@ Tensor Run::sample_in(Dtype dtype, const Conditioning& conditioning, const Tenso
       guided = replayed(guided, cuda_recording(device_), [this] { empty_cache(device_); });
     const sampling::Denoiser denoiser = as_denoiser(guided, options);
     const Tensor start = noise.to(device_) * sampling::initial_scale(options.sigmas.front());
-    const auto on_step = [&](int step, const Tensor&, const Tensor&) {
+    const auto on_step = [&](int step, const Tensor&, const Tensor& x0) {
       observer_.on_progress(Stage::sample, step, request_.steps);
+      if (preview_)
+        observer_.on_preview(step, preview_->frames(x0[0] / config_.vae.scaling_factor));
     };
     latents = sampling::sample_euler(denoiser, start, options.sigmas, on_step, stop_);
     throw_if_stopped();

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "pipeline/denoiser.h"
 #include "pipeline/kept.h"
 #include "pipeline/memory_plan.h"
+#include "pipeline/preview.h"
 #include "pipeline/profile.h"
 #include "svd/frame_sink.h"
 #include "svd/image.h"
@@ -73,6 +75,7 @@ class Run {
   Observer& observer_;
   std::stop_token stop_;
   std::function<void()> between_;
+  std::optional<LatentPreview> preview_;  ///< where the observer wants one
 };
 
 }  // namespace svd::pipeline
