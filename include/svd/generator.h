@@ -10,6 +10,7 @@
 
 #include "svd/frame_sink.h"
 #include "svd/image.h"
+#include "svd/latents.h"
 #include "svd/memory_plan.h"
 #include "svd/observer.h"
 #include "svd/request.h"
@@ -71,6 +72,13 @@ class Generator {
   /// `stop` was requested.
   Result run(const Request& request, const InputImages& images, FrameSink& sink, Observer& observer,
              std::stop_token stop = {});
+
+  /// Decodes the latents that a render saved in `latents_path` into `sink` and finishes it. Of
+  /// `request`, what concerns decoding counts: decode_chunk, vae_dtype, profile, device, threads
+  /// and memory; frames, width and height are those of the file, as is Result::request. Throws like
+  /// `run`, Error{usage} for a file that this model cannot decode.
+  Result decode(const Request& request, const std::string& latents_path, FrameSink& sink,
+                Observer& observer, std::stop_token stop = {});
 
  private:
   struct State;

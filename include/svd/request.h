@@ -69,6 +69,9 @@ struct Request {
   Profile profile = Profile::reference;
   std::optional<std::string> save_latents;
   std::optional<std::string> init_latents;
+  /// Text that `save_latents` stores with the latents, for `read_latents_info`; not part of the
+  /// JSON.
+  std::optional<std::string> latents_metadata;
 };
 
 const char* to_string(Fit fit);

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
+#include <optional>
 #include <utility>
 
 #include "pipeline/background_sink.h"
@@ -15,6 +17,7 @@
 #include "pipeline/device.h"
 #include "pipeline/errors.h"
 #include "pipeline/guard.h"
+#include "pipeline/latents_file.h"
 #include "pipeline/memory_plan.h"
 #include "pipeline/networks.h"
 #include "pipeline/resolve.h"
@@ -23,7 +26,6 @@
 #include "svd/error.h"
 #include "weights/checkpoint.h"
 #include "weights/model_search.h"
-#include "weights/safetensors.h"
 
 namespace svd {
 namespace {
@@ -76,7 +78,42 @@ struct Generator::State {
   Checkpoint checkpoint;
   bool keep_networks = false;
   pipeline::Kept kept = {};  // its networks read the checkpoint
+
+  using Stages = std::function<void(pipeline::Run&, FrameSink&)>;
+  void perform(Result& result, std::optional<Stage> only, FrameSink& sink, Observer& observer,
+               std::stop_token stop, const Stages& stages);
 };
+
+/// What all renders share: plans result.request, or its stage `only`, and runs `stages`.
+void Generator::State::perform(Result& result, std::optional<Stage> only, FrameSink& sink,
+                               Observer& observer, std::stop_token stop, const Stages& stages) {
+  const Request& request = result.request;
+  result.model = summary.name;
+  const auto start = std::chrono::steady_clock::now();
+  pipeline::translate_torch_errors([&] {
+    const c10::InferenceMode no_gradients;
+    // It comes back after a run that went well only: nothing broken stays.
+    pipeline::Kept loaded = std::exchange(kept, {});
+    loaded.drop_unlike(request);
+    if (only) loaded.drop_unet();
+    const ModelConfig& config = checkpoint.config();
+    const pipeline::MemoryLimits limits = pipeline::memory_limits(request, loaded.bytes());
+    const pipeline::PlanOptions options{sink.bit_depth(), keep_networks};
+    result.memory = only ? pipeline::plan_stage(request, config, limits, *only, options)
+                         : pipeline::plan_memory(request, config, limits, options);
+    if (!result.memory.keep_networks) loaded.drop_networks();
+    use_plan(result.memory, request);
+
+    pipeline::Run run(checkpoint, result, limits, loaded, keep_networks, observer, std::move(stop));
+    // Room for a whole chunk: encoding it runs beside decoding the next.
+    BackgroundSink background(sink, static_cast<std::size_t>(request.decode_chunk));
+    stages(run, background);
+    pipeline::empty_cache(c10::Device(request.device));
+    kept = std::move(loaded);
+  });
+  result.seconds = seconds_since(start);
+  result.peak_rss_bytes = pipeline::peak_resident_bytes();
+}
 
 Generator::Generator(const ModelOptions& options) {
   pipeline::translate_torch_errors([&] {
@@ -129,41 +166,44 @@ MemoryPlan Generator::plan(const Request& request, int bit_depth) const {
 
 Result Generator::run(const Request& request, const InputImages& images, FrameSink& sink,
                       Observer& observer, std::stop_token stop) {
+  check_images(images, request);
   Result result;
   result.request = request;
-  result.model = state_->summary.name;
-  const auto start = std::chrono::steady_clock::now();
-  pipeline::translate_torch_errors([&] {
-    check_images(images, request);
-    const c10::InferenceMode no_gradients;
-    // It comes back after a run that went well only: nothing broken stays.
-    pipeline::Kept kept = std::exchange(state_->kept, {});
-    kept.drop_unlike(request);
+  const auto stages = [&](pipeline::Run& run, FrameSink& background) {
     const ModelConfig& config = state_->checkpoint.config();
-    const pipeline::MemoryLimits limits = pipeline::memory_limits(request, kept.bytes());
-    result.memory =
-        pipeline::plan_memory(request, config, limits, {sink.bit_depth(), state_->keep_networks});
-    if (!result.memory.keep_networks) kept.drop_networks();
-    use_plan(result.memory, request);
-
     pipeline::Noise noise =
         pipeline::draw_noise(request.seed, request.height, request.width, request.frames, config);
     if (request.init_latents)
       noise.latents = pipeline::read_init_latents(*request.init_latents, request, config);
-    pipeline::Run run(state_->checkpoint, result, limits, kept, state_->keep_networks, observer,
-                      stop);
     const pipeline::Conditioning conditioning = run.condition(images, noise.augmentation);
     const Tensor latents = run.sample(conditioning, noise.latents);
     if (request.save_latents)
-      weights::save_safetensors(*request.save_latents, {{"latents", latents}});
-    // Room for a whole chunk: encoding it runs beside decoding the next.
-    BackgroundSink background(sink, static_cast<std::size_t>(request.decode_chunk));
+      pipeline::save_latents(*request.save_latents, latents, request.latents_metadata);
     run.decode(latents, background, pipeline::is_nearly_black(images.fitted));
-    pipeline::empty_cache(c10::Device(request.device));
-    state_->kept = std::move(kept);
+  };
+  state_->perform(result, std::nullopt, sink, observer, std::move(stop), stages);
+  return result;
+}
+
+Result Generator::decode(const Request& request, const std::string& latents_path, FrameSink& sink,
+                         Observer& observer, std::stop_token stop) {
+  Result result;
+  result.request = request;
+  Tensor latents;
+  pipeline::translate_torch_errors([&] {
+    const ModelConfig& config = state_->checkpoint.config();
+    latents = pipeline::read_latents(latents_path, config);
+    Request& actual = result.request;
+    actual.frames = static_cast<int>(latents.size(0));
+    actual.height = static_cast<int>(latents.size(2)) * config.vae.factor();
+    actual.width = static_cast<int>(latents.size(3)) * config.vae.factor();
+    actual.decode_chunk = std::min(request.decode_chunk, actual.frames);
   });
-  result.seconds = seconds_since(start);
-  result.peak_rss_bytes = pipeline::peak_resident_bytes();
+  // Nobody knows the picture, so black frames may be right.
+  const auto stages = [&](pipeline::Run& run, FrameSink& background) {
+    run.decode(latents, background, true);
+  };
+  state_->perform(result, Stage::decode, sink, observer, std::move(stop), stages);
   return result;
 }
 

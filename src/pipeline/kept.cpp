@@ -36,6 +36,8 @@ void Kept::drop_networks() {
   drop(decoder);
 }
 
+void Kept::drop_unet() { drop(unet); }
+
 void Kept::drop_unlike(const Request& request) {
   if (unet && !(unet->key == network_key(request, request.dtype))) drop(unet);
   if (decoder && !(decoder->key == vae_key(request, request.vae_dtype))) drop(decoder);

@@ -65,6 +65,7 @@ struct Kept {
   Memo image_latents;  ///< of the picture with its noise
 
   void drop_networks();
+  void drop_unet();
   /// Drops networks that the request cannot use.
   void drop_unlike(const Request& request);
   /// Of the networks, as the memory plan counts them.
