@@ -77,8 +77,8 @@ void Clip::open_container(const char* container) {
   demuxer_.reset(context);
   for (unsigned i = 0; i < demuxer_->nb_streams; ++i) {
     const AVCodecParameters& parameters = *demuxer_->streams[i]->codecpar;
-    if (parameters.codec_type == AVMEDIA_TYPE_VIDEO && parameters.width > 0)
-      check_size_of(parameters);
+    // libav looks into all of them, so that a cover counts as well.
+    if (std::int64_t{parameters.width} * parameters.height > max_pixels_) check_size_of(parameters);
   }
   StreamOptions options(*demuxer_, libav::with_padding(max_pixels_));
   check(avformat_find_stream_info(demuxer_.get(), options.data()), "reading the clip");
