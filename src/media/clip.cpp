@@ -153,6 +153,17 @@ std::int64_t Clip::duration() const {
   return av_rescale_q(demuxer_->duration, AVRational{1, AV_TIME_BASE}, stream_->time_base);
 }
 
+int Clip::square_width(AVFrame& frame) const {
+  const AVRational shape = av_guess_sample_aspect_ratio(demuxer_.get(), stream_, &frame);
+  constexpr std::int64_t most = 4;  // what is flatter or slimmer is a mistake
+  const bool sensible = shape.num > 0 && shape.den > 0 && shape.num <= most * shape.den &&
+                        shape.den <= most * shape.num;
+  if (!sensible) return frame.width;
+  const auto width = static_cast<int>(av_rescale(frame.width, shape.num, shape.den));
+  check_size(width, frame.height, max_pixels_, name_);
+  return width;
+}
+
 int Clip::orientation() const {
   std::size_t bytes = 0;
   const std::uint8_t* data = av_stream_get_side_data(stream_, AV_PKT_DATA_DISPLAYMATRIX, &bytes);

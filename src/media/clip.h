@@ -30,6 +30,9 @@ class Clip {
   /// Of the whole clip in the stream's time base, as the container says; 0 if it says nothing.
   std::int64_t duration() const;
 
+  /// Columns that a picture of its has when its pixels are made square, with as many rows.
+  int square_width(AVFrame& frame) const;
+
   /// How the rows and columns of its pictures lie, as EXIF counts: 1 (upright) to 8.
   int orientation() const;
 

@@ -10,6 +10,7 @@
 
 extern "C" {
 #include <libavutil/dict.h>
+#include <libavutil/error.h>
 }
 
 namespace svd::media {
@@ -70,7 +71,9 @@ class Connection {
       fail(fmt::format("{} did not arrive within {:g} seconds", name_, seconds),
            "try again, or download it first");
     }
-    libav::check(code, "fetching", name_, ErrorKind::image);
+    char text[AV_ERROR_MAX_STRING_SIZE] = {};
+    av_strerror(code, text, sizeof text);
+    fail(name_ + " cannot be fetched: " + text, "check the address, the network and certificates");
   }
 
   [[noreturn]] void fail_too_large() const {

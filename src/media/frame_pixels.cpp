@@ -47,7 +47,7 @@ bool is_full_range(const AVFrame& frame, const AVPixFmtDescriptor& description) 
 
 }  // namespace
 
-Image to_rgb(const AVFrame& frame, const std::string& name) {
+Image to_rgb(const AVFrame& frame, int width, const std::string& name) {
   const auto check = [&](int code, const char* call) {
     libav::check(code, call, name, ErrorKind::image);
   };
@@ -59,13 +59,13 @@ Image to_rgb(const AVFrame& frame, const std::string& name) {
   const libav::Frame target(
       libav::check(av_frame_alloc(), "av_frame_alloc", name, ErrorKind::image));
   target->format = alpha ? AV_PIX_FMT_BGRA : AV_PIX_FMT_BGR24;
-  target->width = frame.width;
+  target->width = width;
   target->height = frame.height;
   check(av_frame_get_buffer(target.get(), 0), "av_frame_get_buffer");
 
   constexpr int flags = SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_BICUBIC;
   const libav::Scaler scaler(libav::check(
-      sws_getContext(frame.width, frame.height, format, frame.width, frame.height,
+      sws_getContext(frame.width, frame.height, format, width, frame.height,
                      static_cast<AVPixelFormat>(target->format), flags, nullptr, nullptr, nullptr),
       "sws_getContext", name, ErrorKind::image));
   constexpr int one = 1 << 16;
@@ -77,7 +77,7 @@ Image to_rgb(const AVFrame& frame, const std::string& name) {
                   target->linesize),
         "sws_scale");
   const Samples samples{target->data[0], static_cast<std::size_t>(target->linesize[0]),
-                        frame.width,     frame.height,
+                        width,           frame.height,
                         alpha ? 4 : 3,   false};
   return to_rgb(samples, {});
 }

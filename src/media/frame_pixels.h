@@ -7,8 +7,8 @@
 
 namespace svd::media {
 
-/// A decoded video frame in RGB over black, as it is stored: see read_frame. Private to src/media.
-/// Throws Error{image} for pixels that libswscale does not read.
-Image to_rgb(const AVFrame& frame, const std::string& name);
+/// A decoded video frame in RGB over black, scaled to `width` columns: see read_frame. Private to
+/// src/media. Throws Error{image} for pixels that libswscale does not read.
+Image to_rgb(const AVFrame& frame, int width, const std::string& name);
 
 }  // namespace svd::media

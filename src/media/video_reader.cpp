@@ -129,7 +129,7 @@ Image read_frame(const ByteSource& source, const char* container, FrameTime time
   }
   if (frame->decode_error_flags != 0 || (frame->flags & AV_FRAME_FLAG_CORRUPT) != 0)
     throw Error(ErrorKind::image, name + ": the frame at that time is damaged");
-  return make_upright(to_rgb(*frame, name), clip.orientation());
+  return make_upright(to_rgb(*frame, clip.square_width(*frame), name), clip.orientation());
 }
 
 }  // namespace svd::media

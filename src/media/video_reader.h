@@ -22,9 +22,9 @@ inline constexpr const char* kGifContainer = "gif";
 
 /// The frame of a clip that is shown at `time`: the last one that begins no later, to the
 /// microsecond. RGB over black by the matrix and range of the stream's tags (untagged: BT.709 above
-/// 576 rows, else BT.601; limited range), turned as the container says; HDR is not tone-mapped.
-/// Nothing but `source` is read. Throws Error{image}: damaged, of a kind that is not read, too
-/// large, or over before `time`.
+/// 576 rows, else BT.601; limited range), with square pixels, turned as the container says. HDR is
+/// not tone-mapped. Nothing but `source` is read. Throws Error{image}: damaged, of a kind that is
+/// not read, too large, or over before `time`.
 Image read_frame(const ByteSource& source, const char* container, FrameTime time,
                  const std::string& name, std::int64_t max_pixels);
 

@@ -290,6 +290,28 @@ TEST(ReadFrame, MirrorsAsTheContainerSays) {
   }
 }
 
+TEST(ReadFrame, MakesPixelsSquare) {
+  const TempDir dir;
+  const std::string clip = dir / "wide.mp4";
+  const auto shaped = [&](const std::string& shape) {
+    ffmpeg(kMoving + "10 -vf setsar=" + shape + " -c:v libx264 -pix_fmt yuv420p " + clip);
+    return read_picture(clip).image;
+  };
+  for (const auto& [shape, width] :
+       {std::pair{"4/3", 85}, std::pair{"8/9", 57}, std::pair{"1", 64}}) {
+    const Image image = shaped(shape);
+    EXPECT_EQ(image.width, width);
+    EXPECT_EQ(image.height, 48);
+    const std::string expected =
+        output_of("ffmpeg -v error -i " + clip + " -frames:v 1 -vf scale=" + std::to_string(width) +
+                  ":48:flags=accurate_rnd+full_chroma_int+bicubic,format=rgb24 -f rawvideo -");
+    EXPECT_TRUE(std::string(image.rgb.begin(), image.rgb.end()) == expected) << shape;
+  }
+  EXPECT_EQ(shaped("100/1").width, 64);  // nobody means that
+  shaped("4/3");
+  EXPECT_THAT(refusal(clip, {.max_pixels = 85 * 48 - 1}), HasSubstr("85x48"));
+}
+
 TEST(ReadFrame, ObeysTheCapOnPixels) {
   const TempDir dir;
   for (const std::string name : {"clip.mp4", "clip.ts", "clip.y4m", "clip.webm"}) {
