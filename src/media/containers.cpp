@@ -295,6 +295,8 @@ WebpFrame first_webp_frame(std::span<const std::uint8_t> bytes) {
   WebpFrame result;
   result.left = static_cast<int>(frame.little(0, 3) * 2);
   result.top = static_cast<int>(frame.little(3, 3) * 2);
+  result.width = static_cast<int>(frame.little(6, 3) + 1);
+  result.height = static_cast<int>(frame.little(9, 3) + 1);
   append_chunk(result.file, "RIFF", body);
   return result;
 }

@@ -34,6 +34,8 @@ struct WebpFrame {
   std::vector<std::uint8_t> file;
   int left = 0;
   int top = 0;
+  int width = 0;
+  int height = 0;
 };
 WebpFrame first_webp_frame(std::span<const std::uint8_t> file);
 

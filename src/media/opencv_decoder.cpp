@@ -81,9 +81,11 @@ WebpFrame first_frame(std::span<const std::uint8_t> bytes, const ImageHeader& he
 Image decode_first_frame(std::span<const std::uint8_t> bytes, const ImageHeader& header,
                          const std::string& name) {
   const WebpFrame first = first_frame(bytes, header, name);
-  const Image frame = to_image(decode(first.file, read_flags(header.format)), header, name);
-  if (first.left + frame.width > header.width || first.top + frame.height > header.height)
+  // Before decoding: only the canvas was held against the cap on pixels.
+  if (first.left + first.width > header.width || first.top + first.height > header.height)
     fail_damaged(header, name);
+  const Image frame = to_image(decode(first.file, read_flags(header.format)), header, name);
+  if (frame.width != first.width || frame.height != first.height) fail_damaged(header, name);
   return place_on_canvas(frame, first.left, first.top, header);
 }
 

@@ -236,6 +236,25 @@ TEST(ReadImage, RefusesHugePicturesUnread) {
   EXPECT_LT(peak_kib() - before, 20'000);
 }
 
+TEST(ReadImage, RefusesFramesLargerThanTheirCanvas) {
+  const std::string still = output_of(
+      "ffmpeg -v error -f lavfi -i color=s=4000x4000 -frames:v 1 -c:v libwebp -lossless 1 -f webp "
+      "-");
+  const auto number = [](std::size_t value, int bytes) {
+    std::string text;
+    for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> (8 * i));
+    return text;
+  };
+  const std::string frame =
+      number(0, 6) + number(3999, 3) + number(3999, 3) + number(100, 4) + still.substr(12);
+  const std::string body = "WEBPVP8X" + number(10, 4) + number(2, 4) + number(23, 3) +
+                           number(15, 3) + "ANMF" + number(frame.size(), 4) + frame;
+  const Bytes webp = text("RIFF" + number(body.size(), 4) + body);
+  const long before = peak_kib();
+  EXPECT_THAT(refusal_of(webp), AllOf(StartsWith("3 "), HasSubstr("damaged")));
+  EXPECT_LT(peak_kib() - before, 20'000);
+}
+
 TEST(ReadImage, RefusesTinyPictures) {
   EXPECT_THAT(refusal_of(text("P5 1 1 255\nx")), AllOf(StartsWith("3 "), HasSubstr("1x1")));
   EXPECT_THAT(refusal_of(text("P5 5 3 255\n" + std::string(15, 'x'))), HasSubstr("5x3"));
