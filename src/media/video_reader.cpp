@@ -13,6 +13,10 @@
 #include "media/pixels.h"
 #include "svd/error.h"
 
+extern "C" {
+#include <libavutil/common.h>
+}
+
 namespace svd::media {
 namespace {
 
@@ -34,7 +38,8 @@ bool is_transport_stream(ByteView file) {
   return file.has(0, "G") && file.has(packet, "G") && file.has(2 * packet, "G");
 }
 
-/// Walks through the pictures of a clip up to a time.
+/// Walks through the pictures of a clip up to a time. Files may hold any timestamps: no sum of them
+/// overflows.
 class Search {
  public:
   /// `zero` is the timestamp of the first frame.
@@ -47,11 +52,11 @@ class Search {
     while (libav::Frame frame = clip.next()) {
       const FrameTime begin = begin_of(*frame, clip);
       if (begin > time_) return shown;
-      if (shown) gap_ = begin - last_begin_;
+      if (shown) gap_ = av_sat_sub64(begin, last_begin_);
       last_begin_ = begin;
       shown = std::move(frame);
     }
-    if (shown) end_ = last_begin_ + duration_of(*shown, clip);
+    if (shown) end_ = av_sat_add64(last_begin_, duration_of(*shown, clip));
     return shown;
   }
 
@@ -60,8 +65,8 @@ class Search {
 
  private:
   FrameTime begin_of(const AVFrame& frame, const Clip& clip) const {
-    if (frame.best_effort_timestamp == AV_NOPTS_VALUE) return last_begin_ + gap_;
-    const std::int64_t ticks = frame.best_effort_timestamp - zero_;
+    if (frame.best_effort_timestamp == AV_NOPTS_VALUE) return av_sat_add64(last_begin_, gap_);
+    const std::int64_t ticks = av_sat_sub64(frame.best_effort_timestamp, zero_);
     return av_rescale_q(ticks, clip.stream().time_base, kMicroseconds);
   }
 
@@ -86,7 +91,7 @@ bool approach(Clip& clip, FrameTime time, std::int64_t zero) {
   const std::int64_t ticks = time == kLastFrame ? clip.duration()
                                                 : av_rescale_q(std::min(time, far), kMicroseconds,
                                                                clip.stream().time_base);
-  return ticks > 0 && clip.seek(zero + ticks);
+  return ticks > 0 && clip.seek(av_sat_add64(zero, ticks));
 }
 
 }  // namespace

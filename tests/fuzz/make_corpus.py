@@ -109,6 +109,13 @@ def make_clips() -> None:
     for name, options in clips.items():
         words = ["ffmpeg", "-v", "error", "-y", *source.split(), *options.split(), str(folder / name)]
         subprocess.run(words, check=True)
+    # The first frame as early, the others as late as 64 bits allow.
+    ivf = bytearray((folder / "vp8.ivf").read_bytes())
+    at, late = 32, False
+    while at < len(ivf):
+        struct.pack_into("<q", ivf, at + 4, 2**63 - 100 if late else 100 - 2**63)
+        at, late = at + 12 + struct.unpack_from("<I", ivf, at)[0], True
+    (folder / "far_apart.ivf").write_bytes(ivf)
 
 
 make_safetensors()
