@@ -5,7 +5,7 @@
 #
 #   --seconds N  so long for each target; the default is 600
 #   --torch DIR  as of scripts/setup.sh
-#   TARGET       json, safetensors, image, video; the default is all of them
+#   TARGET       json, safetensors, image, video, metadata; the default is all of them
 #
 # A target starts from tests/fuzz/corpus/TARGET, and keeps what it learns in build/fuzz/learned/TARGET for the next
 # time. A file that breaks it is kept in build/fuzz/findings/TARGET, and the exit code is then 1. A finding becomes a
@@ -13,7 +13,7 @@
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-known=(json safetensors image video)
+known=(json safetensors image video metadata)
 seconds=600
 targets=()
 take_setup_options "$@"

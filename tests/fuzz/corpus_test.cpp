@@ -7,6 +7,7 @@
 
 #include "fuzz/image_target.h"
 #include "fuzz/json_target.h"
+#include "fuzz/metadata_target.h"
 #include "fuzz/safetensors_target.h"
 #include "fuzz/video_target.h"
 
@@ -34,6 +35,7 @@ TEST(FuzzCorpus, Json) { replay(kTests / "fuzz/corpus/json", fuzz_json); }
 TEST(FuzzCorpus, Safetensors) { replay(kTests / "fuzz/corpus/safetensors", fuzz_safetensors); }
 TEST(FuzzCorpus, Image) { replay(kTests / "fuzz/corpus/image", fuzz_image); }
 TEST(FuzzCorpus, Pictures) { replay(kTests / "golden/pictures", fuzz_image); }
+TEST(FuzzCorpus, Metadata) { replay(kTests / "fuzz/corpus/metadata", fuzz_metadata); }
 TEST(FuzzCorpus, Video) { replay(kTests / "fuzz/corpus/video", fuzz_video); }
 
 }  // namespace

@@ -9,6 +9,7 @@ import json
 import pathlib
 import struct
 import subprocess
+import zlib
 
 here = pathlib.Path(__file__).resolve().parent
 models = here.parent.parent / "models"
@@ -118,7 +119,30 @@ def make_clips() -> None:
     (folder / "far_apart.ivf").write_bytes(ivf)
 
 
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def make_metadata() -> None:
+    start = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+    end = chunk(b"IDAT", zlib.compress(b"\0\0")) + chunk(b"IEND", b"")
+    texts = {
+        "plain.png": chunk(b"iTXt", b"Comment\0\0\0\0\0{\"seed\": 1}"),
+        "compressed.png": chunk(b"iTXt", b"Comment\0\1\0\0\0" + zlib.compress(b"{}")),
+        "language.png": chunk(b"iTXt", b"Comment\0\0\0en\0Kommentar\0{}"),
+        "no_end.png": chunk(b"iTXt", b"Comment"),
+        "other.png": chunk(b"tEXt", b"Comment\0old"),
+    }
+    for name, text in texts.items():
+        write("metadata", name, start + text + end)
+    source = "-f lavfi -i color=s=16x16:r=2:d=1 -fflags +bitexact -flags:v +bitexact -metadata comment={}"
+    for name in ("comment.mp4", "comment.mov", "comment.mkv", "comment.webm"):
+        path = here / "corpus" / "metadata" / name
+        subprocess.run(["ffmpeg", "-v", "error", "-y", *source.split(), str(path)], check=True)
+
+
 make_safetensors()
 make_json()
 make_images()
 make_clips()
+make_metadata()
