@@ -92,7 +92,7 @@ VideoSink::VideoSink(const OutputOptions& options, const Encoding& encoding)
     palette_.emplace(kPaletteFilters, converted, options_.width, options_.height,
                      encoder_->time_base, encoder_->pix_fmt, file_);
   }
-  scaler_.emplace(options_.width, options_.height, bit_depth(), converted, file_);
+  scaler_.emplace(options_.width, options_.height, encoding_.input_bit_depth(), converted, file_);
   frame_ = new_frame(converted, options_.width, options_.height, file_);
   packet_.reset(check(av_packet_alloc(), "av_packet_alloc"));
 }

@@ -234,6 +234,20 @@ TEST(StandardOutput, GetsAStream) {
   EXPECT_LT(text.find("moov"), text.find("moof"));
 }
 
+TEST(StandardOutput, SaysWhenItIsFull) {
+  for (const char* format : {"mp4", "mkv", "y4m"}) {
+    std::string text;
+    {
+      const Redirected redirected("/dev/full");
+      OutputOptions options = clip_options("-");
+      options.encoding.format = format;
+      text = refusal([&] { write_clip(options); });
+    }
+    EXPECT_THAT(text, StartsWith("6 cannot write standard output: No space left on device"));
+    EXPECT_THAT(text, HasSubstr("free some space"));
+  }
+}
+
 TEST(StandardOutput, TakesNoPictures) {
   EXPECT_THAT(refused("-", {.format = "png"}), HasSubstr("standard output"));
   EXPECT_EQ(output_format("./-.mp4"), "mp4");

@@ -241,15 +241,18 @@ TEST(Mp4, ReportsAFailedWriteAndLeavesNothing) {
       render(options(dir / "out.mp4", 25, 7));
     } catch (const Error& error) {
       kind = error.kind();
-      EXPECT_THAT(error.what(), testing::HasSubstr("out.mp4"));
+      EXPECT_THAT(error.what(), testing::HasSubstr("out.mp4: File too large"));
+      EXPECT_THAT(error.what(), testing::StartsWith("cannot write "));
     }
     EXPECT_EQ(kind, ErrorKind::output) << limit;
     EXPECT_TRUE(dir.entries().empty());
   }
 }
 
-TEST(Png, ReportsAFailedWriteAndLeavesNothing) {
-  for (const std::string name : {"frames/", "f_%d.png"}) {
+TEST(Outputs, ReportAFailedWriteAndLeaveNothing) {
+  for (const std::string name : {"frames/", "f_%d.png", "f_%d.jpg", "x.mov", "x.mkv", "x.webm",
+                                 "x.gif", "x.webp", "x.y4m"}) {
+    SCOPED_TRACE(name);
     const TempDir dir;
     ErrorKind kind = ErrorKind::internal;
     try {
@@ -257,6 +260,7 @@ TEST(Png, ReportsAFailedWriteAndLeavesNothing) {
       render(options(dir / name, 2, 7));
     } catch (const Error& error) {
       kind = error.kind();
+      EXPECT_THAT(error.what(), testing::StartsWith("cannot write "));
     }
     EXPECT_EQ(kind, ErrorKind::output);
     EXPECT_TRUE(dir.entries().empty());
