@@ -58,11 +58,10 @@ OutputOptions options_of(const Video& video, const TempDir& dir) {
 
 void expect_colours(const json& stream, const Video& video) {
   const bool is_rgb = std::string(video.codec_name) == "ffv1";
-  if (is_rgb) return;  // nothing but the pixel format says so in a file
-  EXPECT_EQ(stream.value("color_range", ""), "tv");
-  if (std::string(video.codec_name) == "rawvideo") return;
-  EXPECT_EQ(stream.value("color_space", ""), "bt709");
-  EXPECT_EQ(stream.value("color_transfer", ""), "bt709");
+  EXPECT_EQ(stream.value("color_range", ""), is_rgb ? "pc" : "tv");
+  if (std::string(video.codec_name) == "rawvideo") return;  // Y4M has no place for the others
+  EXPECT_EQ(stream.value("color_space", ""), is_rgb ? "gbr" : "bt709");
+  EXPECT_EQ(stream.value("color_transfer", ""), is_rgb ? "iec61966-2-1" : "bt709");
   EXPECT_EQ(stream.value("color_primaries", ""), "bt709");
 }
 
