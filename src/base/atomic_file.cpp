@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,11 +37,14 @@ fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
+constexpr const char* kPrefix = ".svd-gen-";
+constexpr const char* kSuffix = ".tmp";
+
 /// Short whatever the final name, so that no limit on names is met.
 fs::path hidden_sibling(const fs::path& path) {
   std::random_device random;
   char name[40];
-  snprintf(name, sizeof name, ".svd-gen-%08x%08x.tmp", random(), random());
+  snprintf(name, sizeof name, "%s%08x%08x%s", kPrefix, random(), random(), kSuffix);
   return folder_of(path) / name;
 }
 
@@ -52,6 +56,15 @@ void create(const fs::path& temporary, const fs::path& final_path, AtomicPath::T
   const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (file < 0) fail("cannot create", final_path, errno);
   close(file);
+}
+
+/// A descriptor of `path` with a lock on it; -1 where another process holds one, or there can be
+/// none (a file system without locks).
+int lock(const fs::path& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0) return file;
+  if (file >= 0) close(file);
+  return -1;
 }
 
 void sync_file(const fs::path& path) {
@@ -143,12 +156,15 @@ void publish_file(const fs::path& from, const fs::path& to, bool overwrite) {
 AtomicPath::AtomicPath(const fs::path& final_path, Type type)
     : final_(without_trailing_slash(final_path)), temporary_(hidden_sibling(final_)), type_(type) {
   create(temporary_, final_, type_);
+  lock_ = lock(temporary_);
 }
 
 AtomicPath::~AtomicPath() {
-  if (committed_) return;
-  std::error_code ignored;
-  fs::remove_all(temporary_, ignored);
+  if (!committed_) {
+    std::error_code ignored;
+    fs::remove_all(temporary_, ignored);
+  }
+  if (lock_ >= 0) close(lock_);
 }
 
 void AtomicPath::commit(bool overwrite) {
@@ -160,6 +176,22 @@ void AtomicPath::commit(bool overwrite) {
   }
   committed_ = true;
   sync_folder(folder_of(final_));
+}
+
+int remove_abandoned(const fs::path& folder) {
+  int removed = 0;
+  std::error_code code;
+  for (auto entry = fs::directory_iterator(folder.empty() ? "." : folder, code);
+       !code && entry != fs::directory_iterator(); entry.increment(code)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) continue;
+    const int file = lock(entry->path());
+    if (file < 0) continue;
+    std::error_code ignored;
+    if (fs::remove_all(entry->path(), ignored) > 0) ++removed;
+    close(file);
+  }
+  return removed;
 }
 
 }  // namespace svd

@@ -11,7 +11,8 @@ void publish_file(const std::filesystem::path& from, const std::filesystem::path
 
 /// A file or folder that appears under its final name only when it is complete. It is written
 /// under `temporary_path()`, a hidden name in the same folder; `commit` fsyncs and renames it.
-/// Destroyed without commit, it is removed. Throws Error{output}.
+/// Destroyed without commit, it is removed. It is locked (flock) as long as the process lives, so
+/// that another can tell what was left behind. Throws Error{output}.
 class AtomicPath {
  public:
   enum class Type { file, folder };
@@ -32,7 +33,12 @@ class AtomicPath {
   std::filesystem::path final_;
   std::filesystem::path temporary_;
   Type type_;
+  int lock_ = -1;  ///< a descriptor of the temporary
   bool committed_ = false;
 };
+
+/// Removes the temporaries in `folder` whose process has ended without removing them. Returns how
+/// many there were; a folder that cannot be read has none.
+int remove_abandoned(const std::filesystem::path& folder);
 
 }  // namespace svd

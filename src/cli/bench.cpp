@@ -214,6 +214,7 @@ void bench(const BenchOptions& options, bool json, Console& console, SignalWatch
   report.start_to_first_step = recorder.start_to_first_step();
   report.start_to_file = sink.start_to_finish();
   report.peak_rss_bytes = recorder.peak_rss_bytes();
+  if (device.is_cuda()) report.peak_device_bytes = pipeline::peak_device_bytes(device);
   if (options.profile_operations) report.operations = operation_report(profile, request);
   out << (json ? dump(to_json(report)) + "\n" : bench_text(report));
 }

@@ -159,6 +159,7 @@ Json to_json(const BenchReport& report) {
           {"steps", report.steps},
           {"step", {{"median", spread.median}, {"min", spread.min}, {"max", spread.max}}},
           {"peak_rss_bytes", peaks_json(report)},
+          {"peak_device_bytes", or_null(report.peak_device_bytes)},
           {"operations", report.operations ? operations_json(*report.operations) : Json()},
           {"error", nullptr}};
 }

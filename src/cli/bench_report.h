@@ -44,6 +44,7 @@ struct BenchReport {
   double start_to_first_step = 0;
   double start_to_file = 0;  ///< or to the last frame, where nothing was encoded
   std::int64_t peak_rss_bytes = 0;
+  std::optional<std::int64_t> peak_device_bytes;  ///< of a GPU
   std::optional<OperationReport> operations;
 };
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <string_view>
 
 namespace svd::cli {
@@ -34,36 +35,60 @@ std::string_view cut(const std::string& text, int columns) {
 
 }  // namespace
 
-ConsoleOptions console_options(bool quiet, bool verbose, bool force_tty) {
+ConsoleOptions console_options(const MessageOptions& messages) {
   const char* term = std::getenv("TERM");
   const bool dumb = term && std::string_view(term) == "dumb";
-  const bool terminal = force_tty || (isatty(STDERR_FILENO) && !dumb);
+  const bool terminal = messages.force_tty || (isatty(STDERR_FILENO) && !dumb);
+  const bool wants_bar = messages.progress == ProgressMode::bar ||
+                         (messages.progress == ProgressMode::automatic && terminal);
   ConsoleOptions options;
-  options.quiet = quiet;
-  options.verbose = verbose;
-  options.redraw = terminal && !quiet;
-  options.colour = terminal && !dumb && !set_and_not_empty("NO_COLOR");
+  options.quiet = messages.quiet;
+  options.verbose = messages.verbose;
+  options.redraw = wants_bar && !messages.quiet;
+  options.json = messages.progress == ProgressMode::json;
+  options.progress = messages.progress != ProgressMode::none;
+  options.colour =
+      messages.color == ColorMode::always || (messages.color == ColorMode::automatic && terminal &&
+                                              !dumb && !set_and_not_empty("NO_COLOR"));
   options.width = terminal_width();
   return options;
 }
 
 void Console::debug(const std::string& text) {
-  if (options_.verbose) write_line(text);
+  if (options_.verbose) message("debug", text);
 }
 
 void Console::info(const std::string& text) {
-  if (!options_.quiet) write_line(text);
+  if (!options_.quiet) message("info", text);
 }
 
 void Console::warning(const std::string& text) {
-  if (!options_.quiet) write_line(coloured(kYellow, "warning:") + " " + text);
+  if (options_.quiet) return;
+  if (options_.json)
+    message("warning", text);
+  else
+    write_line(coloured(kYellow, "warning:") + " " + text);
 }
 
-void Console::always(const std::string& text) { write_line(text); }
+void Console::always(const std::string& text) { message("info", text); }
 
-void Console::error(const std::string& message, const std::string& hint) {
-  write_line(coloured(kRed, "error:") + " " + message);
+void Console::error(const std::string& text, const std::string& hint) {
+  if (options_.json)
+    return event({{"event", "message"}, {"level", "error"}, {"text", text}, {"hint", hint}});
+  write_line(coloured(kRed, "error:") + " " + text);
   if (!hint.empty()) write_line("hint: " + hint);
+}
+
+void Console::event(const nlohmann::ordered_json& json) {
+  if (options_.json)
+    write_line(json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
+
+void Console::message(const char* level, const std::string& text) {
+  if (options_.json)
+    event({{"event", "message"}, {"level", level}, {"text", text}});
+  else
+    write_line(text);
 }
 
 void Console::status(const std::string& text) {

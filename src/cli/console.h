@@ -1,8 +1,11 @@
 #pragma once
 
 #include <mutex>
+#include <nlohmann/json_fwd.hpp>
 #include <ostream>
 #include <string>
+
+#include "cli/options.h"
 
 namespace svd::cli {
 
@@ -12,11 +15,13 @@ struct ConsoleOptions {
   bool verbose = false;  ///< debug lines too
   bool redraw = false;   ///< a status line may be redrawn (terminal)
   bool colour = false;
-  int width = 80;  ///< columns of the terminal
+  bool json = false;     ///< every line is a JSON object
+  bool progress = true;  ///< stages are announced
+  int width = 80;        ///< columns of the terminal
 };
 
-/// From isatty(stderr), TERM, NO_COLOR and the window's size; `force_tty` stands for a terminal.
-ConsoleOptions console_options(bool quiet, bool verbose, bool force_tty);
+/// From isatty(stderr), TERM, NO_COLOR, the window's size and what was asked for.
+ConsoleOptions console_options(const MessageOptions& messages);
 
 /// The one writer of messages for people. Lines scroll above a status line that is redrawn in
 /// place. Every method may be called from any thread.
@@ -35,11 +40,15 @@ class Console {
   void always(const std::string& text);   ///< with --quiet too
   void error(const std::string& message, const std::string& hint);
 
+  /// Writes a line of JSON, if lines are JSON.
+  void event(const nlohmann::ordered_json& json);
+
   /// Replaces the status line, cut to the terminal's width. Nothing where lines cannot be redrawn.
   void status(const std::string& text);
   void clear_status();
 
  private:
+  void message(const char* level, const std::string& text);
   void write_line(const std::string& text);
   void draw();
   void erase();

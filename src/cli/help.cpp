@@ -1,7 +1,9 @@
+#include "cli/help.h"
+
+#include <fmt/core.h>
+
 #include <sstream>
 #include <string>
-
-#include "cli/option_table.h"
 
 namespace svd::cli {
 namespace {
@@ -17,19 +19,21 @@ constexpr const char* kShortHelp = R"(svd-gen: animate a picture with Stable Vid
   svd-gen --image cat.png --motion-bucket-id 60       calmer
   svd-gen --image cat.png -o frames/                  PNG frames
   svd-gen --image cat.png --model tiny --size 256x256 quick try with the demonstration model
-  svd-gen inspect model.safetensors                   what is in a model
-  svd-gen bench --model svd                           how fast it is here
+  svd-gen --image a.png --image b.png --seeds 1..4    eight clips; --batch takes a list
+  svd-gen replay cat.mp4                              the same clip again, from what it carries
+  svd-gen doctor                                      what is there: devices, models, encoders
 
   -i, --image FILE     picture, or - for standard input
-  -o, --output PATH    x.mp4, frames/ or f_%04d.png
+  -o, --output PATH    x.mp4, .mov, .mkv, .webm, .gif, .webp, frames/ or f_%04d.png
   -m, --model NAME     svd, svd-xt, svd-xt-1.1, tiny, or a path
       --frames N       --fps RATE   --size WxH   --seed N   --steps N
+      --preset NAME    draft, standard, quality or low-memory
   -n, --dry-run        print the plan, write nothing
       --overwrite      replace existing output
       --json           machine-readable result on standard output
   -q, -v               less, more
 
---help lists everything.
+--help lists everything; inspect, bench, show, decode, gallery and more are commands.
 )";
 
 constexpr const char* kFooter = R"(
@@ -45,6 +49,7 @@ Exit codes:
 
 Environment:
   SVD_GEN_MODELS   folder with models
+  SVD_GEN_DEVICE   stands for --device
   NO_COLOR         no colours, whatever the terminal
 
 Examples:
@@ -98,37 +103,37 @@ std::string groups_of(const std::vector<OptionRow>& rows) {
   return out.str();
 }
 
+std::string list_of_commands() {
+  std::string text;
+  for (const CommandRow& row : commands()) {
+    if (!*row.name) continue;
+    const std::string call = fmt::format("svd-gen {} {}", row.name, row.arguments);
+    text += fmt::format("  {:<36} {}\n", call, row.summary);
+  }
+  return text;
+}
+
+std::string render_help(const CommandRow& row) {
+  return fmt::format(
+             "svd-gen: {}\n\n  svd-gen --image FILE [-o PATH] [options]\n{}\n"
+             "Messages go to standard error; standard output carries only what was asked for.\n",
+             row.summary, list_of_commands()) +
+         groups_of(row.options()) + kFooter;
+}
+
 }  // namespace
 
 std::string short_help() { return kShortHelp; }
 
-std::string full_help() {
-  return "svd-gen: animate a picture with Stable Video Diffusion\n"
-         "\n"
-         "  svd-gen --image FILE [-o PATH] [options]\n"
-         "  svd-gen inspect NAME_OR_PATH [options]    what is in a model\n"
-         "  svd-gen bench [options]                   how long a clip takes here\n"
-         "\n"
-         "Messages go to standard error; standard output carries only what was asked for.\n" +
-         groups_of(render_options()) + kFooter;
-}
+std::string help_footer() { return kFooter; }
 
-std::string inspect_help() {
-  return "svd-gen inspect: layout, variant, number formats, tensors and parameters of a model, "
-         "and\n"
-         "every key that is missing, unexpected or of a wrong shape (exit code 4 if there is one)\n"
-         "\n"
-         "  svd-gen inspect NAME_OR_PATH [options]\n" +
-         groups_of(inspect_options());
-}
-
-std::string bench_help() {
-  return "svd-gen bench: renders a clip, keeps no file, and says what took how long and how much\n"
-         "memory: each stage, each sampling step, and from the start of the process to the first\n"
-         "step and to the finished file\n"
-         "\n"
-         "  svd-gen bench [options]\n" +
-         groups_of(bench_options());
+std::string help_of(const CommandRow& row) {
+  if (!*row.name) return render_help(row);
+  const std::string call =
+      fmt::format("svd-gen {} {}{}[options]", row.name, row.arguments, *row.arguments ? " " : "");
+  return fmt::format("svd-gen {}: {}\n\n  {}\n{}{}", row.name, row.summary, call,
+                     *row.description ? "\n" : "", row.description) +
+         groups_of(row.options());
 }
 
 }  // namespace svd::cli

@@ -2,193 +2,185 @@
 
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <filesystem>
-#include <map>
+#include <functional>
 
-#include "base/suggest.h"
-#include "cli/option_table.h"
+#include "cli/command_parser.h"
+#include "cli/help.h"
+#include "cli/settings.h"
 #include "cli/values.h"
 #include "svd/error.h"
 
 namespace svd::cli {
 namespace {
 
-/// Long name (the only one where there is no long) -> last value; flags have an empty one.
-using RawOptions = std::map<std::string, std::string>;
+constexpr std::size_t kMostSeeds = 100'000;
 
 [[noreturn]] void refuse(const std::string& message, const std::string& hint = {}) {
   throw Error(ErrorKind::usage, message, hint);
 }
 
-std::string key_of(const OptionRow& row) {
-  const std::string names = row.names;
-  const std::size_t comma = names.rfind(',');
-  return comma == std::string::npos ? names : names.substr(comma + 1);
+/// Reads `name` into `target`, where it was given.
+template <typename Target, typename Parse>
+void read(const RawOptions& raw, const std::string& name, Target& target, const Parse& parse) {
+  if (const std::string* const text = raw.text(name)) target = parse(name, *text);
+}
+template <typename Target>
+void read(const RawOptions& raw, const std::string& name, Target& target) {
+  if (const std::string* const text = raw.text(name)) target = *text;
 }
 
-/// CLI11 only collects text: its own conversions wrap, saturate and accept NaN.
-void declare(CLI::App& app, const std::vector<OptionRow>& rows) {
-  app.set_help_flag();
-  app.allow_extras();  // reported by refuse_extras, with suggestions
-  for (const OptionRow& row : rows) {
-    if (row.value)
-      app.add_option(row.names)->expected(1)->take_last();
-    else
-      app.add_flag(row.names)->take_last();
-  }
+RequestOptions read_request(const RawOptions& raw) {
+  RequestOptions request;
+  read(raw, "--frames", request.frames, parse_int);
+  read(raw, "--fps", request.fps, parse_double);
+  read(raw, "--condition-fps", request.condition_fps, parse_double);
+  read(raw, "--steps", request.steps, parse_int);
+  read(raw, "--seed", request.seed, parse_uint64);
+  read(raw, "--motion-bucket-id", request.motion_bucket_id, parse_double);
+  read(raw, "--noise-aug-strength", request.noise_aug_strength, parse_double);
+  read(raw, "--min-guidance", request.min_guidance, parse_double);
+  read(raw, "--max-guidance", request.max_guidance, parse_double);
+  if (const std::string* const text = raw.text("--size"))
+    std::tie(request.width, request.height) = parse_size("--size", *text);
+  read(raw, "--fit", request.fit, parse_fit);
+  read(raw, "--dtype", request.dtype, parse_dtype);
+  read(raw, "--vae-dtype", request.vae_dtype, parse_dtype);
+  read(raw, "--device", request.device);
+  read(raw, "--threads", request.threads, parse_int);
+  read(raw, "--memory", request.memory_bytes, parse_bytes);
+  read(raw, "--decode-chunk", request.decode_chunk, parse_int);
+  read(raw, "--profile", request.profile, parse_profile);
+  read(raw, "--save-latents", request.save_latents);
+  read(raw, "--init-latents", request.init_latents);
+  return request;
 }
 
-std::vector<std::string> names_of(const std::vector<OptionRow>& rows) {
-  std::vector<std::string> names;
-  for (const OptionRow& row : rows) {
-    const std::string key = key_of(row);
-    if (*row.group && key.starts_with("--")) names.push_back(key);
-  }
-  return names;
+EncodingOptions read_encoding(const RawOptions& raw) {
+  EncodingOptions encoding;
+  read(raw, "--format", encoding.format);
+  read(raw, "--codec", encoding.codec);
+  read(raw, "--crf", encoding.crf, parse_int);
+  read(raw, "--quality", encoding.quality, parse_int);
+  read(raw, "--pixel-format", encoding.pixel_format);
+  read(raw, "--bit-depth", encoding.bit_depth, parse_int);
+  read(raw, "--loop", encoding.loop, parse_loop);
+  read(raw, "--interpolate", encoding.interpolate, parse_int);
+  if (encoding.interpolate < 1 || encoding.interpolate > 16)
+    refuse(
+        fmt::format("--interpolate {} is out of range: 1 to 16 is accepted", encoding.interpolate));
+  encoding.sidecar = raw.is_set("--sidecar");
+  return encoding;
 }
 
-RawOptions collect(const CLI::App& app, const std::vector<OptionRow>& rows) {
-  const std::vector<std::string> names = names_of(rows);
-  RawOptions raw;
-  for (const OptionRow& row : rows) {
-    const std::string key = key_of(row);
-    const CLI::Option* option = app.get_option(key);
-    if (option->count() == 0) continue;
-    const std::string value = option->results().back();
-    if (row.value) {
-      // CLI11 hands the next argument over even when it is an option.
-      const bool is_option =
-          std::find(names.begin(), names.end(), value.substr(0, value.find('='))) != names.end();
-      if (value.empty() || value == "--" || is_option)
-        refuse(fmt::format("{} needs a value: {}", key, row.value));
-      raw[key] = value;
-    } else {
-      if (value != "true") refuse(fmt::format("{} takes no value", key));
-      raw[key] = {};
-    }
-  }
-  return raw;
-}
-
-/// `command` is empty for rendering.
-void refuse_extras(const std::vector<std::string>& extras, const std::vector<std::string>& names,
-                   const std::string& command) {
-  if (extras.empty()) return;
-  const auto option = std::find_if(extras.begin(), extras.end(), [](const std::string& text) {
-    return text.size() > 1 && text.front() == '-' && text != "--";
-  });
-  if (option != extras.end()) {
-    const std::string name = option->substr(0, option->find('='));
-    std::string hint = did_you_mean(name, names);
-    if (hint.empty())
-      hint = fmt::format("see svd-gen {}--help", command + (command.empty() ? "" : " "));
-    refuse(fmt::format("unknown option {}", name), hint);
-  }
-  const std::string& text =
-      extras.front() == "--" && extras.size() > 1 ? extras[1] : extras.front();
-  std::string hint;
-  if (command == "inspect") hint = "svd-gen inspect takes one model";
-  if (command == "bench") hint = fmt::format("a model is given as --model {}", text);
-  if (command.empty()) hint = did_you_mean(text, {"inspect", "bench"});
-  if (hint.empty()) hint = fmt::format("a picture is given as --image {}", text);
-  refuse(fmt::format("unexpected argument '{}'", text), hint);
-}
-
-MessageOptions message_options(const RawOptions& raw) {
+MessageOptions read_messages(const RawOptions& raw) {
   MessageOptions messages;
-  messages.json = raw.contains("--json");
-  messages.quiet = raw.contains("--quiet");
-  messages.verbose = raw.contains("--verbose");
-  messages.force_tty = raw.contains("--force-tty");
+  messages.json = raw.is_set("--json");
+  messages.quiet = raw.is_set("--quiet");
+  messages.verbose = raw.is_set("--verbose");
+  messages.force_tty = raw.is_set("--force-tty");
+  read(raw, "--progress", messages.progress, parse_progress);
+  read(raw, "--color", messages.color, parse_color);
   if (messages.quiet && messages.verbose) refuse("--quiet and --verbose exclude each other");
   return messages;
 }
 
-/// Calls `use(flag, text)` when the option was given.
-template <typename Use>
-void with(const RawOptions& raw, const std::string& flag, Use use) {
-  const auto found = raw.find(flag);
-  if (found != raw.end()) use(flag, found->second);
+/// "1..8" or "3,5,9"
+std::vector<std::uint64_t> parse_seeds(const std::string& flag, const std::string& text) {
+  std::vector<std::uint64_t> seeds;
+  const std::size_t dots = text.find("..");
+  if (dots != std::string::npos) {
+    const std::uint64_t first = parse_uint64(flag, text.substr(0, dots));
+    const std::uint64_t last = parse_uint64(flag, text.substr(dots + 2));
+    if (last < first || last - first >= kMostSeeds)
+      refuse(fmt::format("{} {} is no range of 1 to {} seeds", flag, text, kMostSeeds));
+    for (std::uint64_t i = 0; i <= last - first; ++i) seeds.push_back(first + i);
+    return seeds;
+  }
+  for (const std::string& name : split_names(text)) seeds.push_back(parse_uint64(flag, name));
+  return seeds;
 }
 
-RequestOptions request_options(const RawOptions& raw) {
-  RequestOptions request;
-  const auto read = [&raw](const char* name, auto& target, auto parse) {
-    with(raw, name, [&](const auto& flag, const auto& text) { target = parse(flag, text); });
-  };
-  const auto as_text = [](const std::string&, const std::string& text) { return text; };
-  read("--frames", request.frames, parse_int);
-  read("--fps", request.fps, parse_double);
-  read("--condition-fps", request.condition_fps, parse_double);
-  read("--steps", request.steps, parse_int);
-  read("--seed", request.seed, parse_uint64);
-  read("--motion-bucket-id", request.motion_bucket_id, parse_double);
-  read("--noise-aug-strength", request.noise_aug_strength, parse_double);
-  read("--min-guidance", request.min_guidance, parse_double);
-  read("--max-guidance", request.max_guidance, parse_double);
-  with(raw, "--size", [&](const auto& flag, const auto& text) {
-    std::tie(request.width, request.height) = parse_size(flag, text);
-  });
-  read("--fit", request.fit, parse_fit);
-  read("--dtype", request.dtype, parse_dtype);
-  read("--vae-dtype", request.vae_dtype, parse_dtype);
-  read("--device", request.device, as_text);
-  read("--threads", request.threads, parse_int);
-  read("--memory", request.memory_bytes, parse_bytes);
-  read("--decode-chunk", request.decode_chunk, parse_int);
-  read("--profile", request.profile, parse_profile);
-  read("--save-latents", request.save_latents, as_text);
-  read("--init-latents", request.init_latents, as_text);
-  return request;
+/// "0/4"
+Shard parse_shard(const std::string& flag, const std::string& text) {
+  const std::size_t slash = text.find('/');
+  if (slash == std::string::npos) refuse(fmt::format("{} '{}' is not I/N like 0/4", flag, text));
+  Shard shard;
+  shard.index = parse_int(flag, text.substr(0, slash));
+  shard.count = parse_int(flag, text.substr(slash + 1));
+  if (shard.count < 1 || shard.index < 0 || shard.index >= shard.count)
+    refuse(fmt::format("{} {} is out of range: I from 0 to N-1 is accepted", flag, text));
+  return shard;
 }
 
-/// NAME.mp4 in the current folder.
-std::string default_output(const std::string& image) {
-  if (image == "-") return "video.mp4";
-  const std::string stem = std::filesystem::path(image).stem().string();
-  return (stem.empty() || stem == "." || stem == ".." ? "video" : stem) + ".mp4";
-}
-
-RenderOptions render_options_of(const RawOptions& raw) {
-  RenderOptions render;
-  render.request = request_options(raw);
-  with(raw, "--image", [&](const auto&, const auto& text) { render.image = text; });
-  with(raw, "--output", [&](const auto&, const auto& text) { render.output = text; });
-  with(raw, "--model", [&](const auto&, const auto& text) { render.model = text; });
-  with(raw, "--models-dir", [&](const auto&, const auto& text) { render.models_dir = text; });
-  render.overwrite = raw.contains("--overwrite");
-  render.dry_run = raw.contains("--dry-run");
-  if (render.image.empty())
+void check_sources(const RenderOptions& render) {
+  const bool has_picture = !render.images.empty() || render.image_dir || render.batch;
+  if (!has_picture && !render.print_config)
     refuse("--image is missing: which picture is to be animated?",
            "svd-gen --image cat.png -o cat.mp4; svd-gen -h shows more");
-  render.output_is_derived = render.output.empty();
-  if (render.output_is_derived) render.output = default_output(render.image);
+  if (render.batch && render.image_dir) refuse("--batch and --image-dir exclude each other");
+  if (render.job.request.seed && !render.seeds.empty())
+    refuse("--seed and --seeds exclude each other");
+  if (render.repeat > 1 && !render.seeds.empty())
+    refuse("--seeds and --repeat exclude each other", "--seed N --repeat M counts up from N");
+  if (render.repeat < 1 || render.repeat > static_cast<int>(kMostSeeds))
+    refuse(
+        fmt::format("--repeat {} is out of range: 1 to {} is accepted", render.repeat, kMostSeeds));
+  if (render.resume && render.skip_existing)
+    refuse("--resume and --skip-existing exclude each other");
+}
+
+RenderOptions read_render(const RawOptions& given) {
+  RenderOptions render;
+  render.raw = with_settings(given);
+  render.job = read_job(render.raw);
+  render.images = given.texts("--image");
+  if (render.images.empty()) render.images = render.raw.texts("--image");  // of --config
+  read(given, "--image-dir", render.image_dir);
+  read(given, "--batch", render.batch);
+  read(given, "--results", render.results);
+  read(given, "--seeds", render.seeds, parse_seeds);
+  read(given, "--repeat", render.repeat, parse_int);
+  read(given, "--shard", render.shard, parse_shard);
+  render.resume = given.is_set("--resume");
+  render.skip_existing = given.is_set("--skip-existing");
+  render.dry_run = given.is_set("--dry-run");
+  render.print_config = given.is_set("--print-config");
+  check_sources(render);
   return render;
 }
 
-/// The root's options belong to rendering; in front of a subcommand only what it knows itself
-/// counts.
-void refuse_render_options(const RawOptions& raw, const std::vector<std::string>& known,
-                           const std::string& command) {
-  for (const auto& [name, value] : raw) {
-    if (std::find(known.begin(), known.end(), name) == known.end() && name != "--force-tty")
-      refuse(fmt::format("{} is not an option of svd-gen {}", name, command));
-  }
+/// The value of --set: a flag's are true and false, all others are read as on the command line.
+Json json_value(const std::string& text) {
+  return text == "true" ? Json(true) : text == "false" ? Json(false) : Json(text);
 }
 
-/// Reads what a subcommand was given into `raw`, which holds what stood in front of it. False: help
-/// was asked for.
-bool read_subcommand(const CLI::App& app, const std::vector<OptionRow>& rows,
-                     const std::vector<std::string>& extras, RawOptions& raw) {
-  RawOptions own = collect(app, rows);
-  own.merge(raw);  // what stands after the command wins
-  raw = std::move(own);
-  if (raw.contains("--help") || raw.contains("-h")) return false;
-  refuse_extras(extras, names_of(rows), app.get_name());
-  refuse_render_options(raw, names_of(rows), app.get_name());
-  return true;
+/// The --set of a replay as options of a clip.
+RawOptions read_changes(const RawOptions& given) {
+  RawOptions changes = given;
+  changes.erase("--set");
+  for (const std::string& text : given.texts("--set")) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals + 1 == text.size())
+      refuse(fmt::format("--set '{}' is not KEY=VALUE like steps=30", text));
+    const RawOptions change =
+        read_json_options(Json{{text.substr(0, equals), json_value(text.substr(equals + 1))}},
+                          "--set " + text, "--set");
+    changes = change.over(changes);
+  }
+  return changes;
+}
+
+BenchOptions read_bench(const RawOptions& raw) {
+  BenchOptions bench;
+  bench.request = read_request(raw);
+  read(raw, "--image", bench.image);
+  read(raw, "--model", bench.model);
+  read(raw, "--models-dir", bench.models_dir);
+  read(raw, "--warmup-steps", bench.warmup_steps, parse_int);
+  if (const std::string* const text = raw.text("--without")) bench.without = split_names(*text);
+  bench.profile_operations = raw.is_set("--profile-ops");
+  return bench;
 }
 
 CommandLine help_line(std::string text) {
@@ -198,74 +190,98 @@ CommandLine help_line(std::string text) {
   return line;
 }
 
-CommandLine parsed_inspect(const CLI::App& inspect, RawOptions raw,
-                           const std::vector<std::string>& extras) {
-  if (!read_subcommand(inspect, inspect_options(), extras, raw)) return help_line(inspect_help());
-  CommandLine line;
-  line.command = Command::inspect;
-  line.messages = message_options(raw);
-  const CLI::Option* path = inspect.get_option("path");
-  if (path->count() == 0 || path->results().back().empty())
-    refuse("svd-gen inspect needs a model: a name or a path", "svd-gen inspect model.safetensors");
-  line.inspect.path = path->results().back();
-  with(raw, "--models-dir", [&](const auto&, const auto& text) { line.inspect.models_dir = text; });
-  return line;
-}
+using ReadCommand = std::function<void(const ParsedCommand&, CommandLine&)>;
 
-CommandLine parsed_bench(const CLI::App& app, RawOptions raw,
-                         const std::vector<std::string>& extras) {
-  if (!read_subcommand(app, bench_options(), extras, raw)) return help_line(bench_help());
-  CommandLine line;
-  line.command = Command::bench;
-  line.messages = message_options(raw);
-  BenchOptions& bench = line.bench;
-  bench.request = request_options(raw);
-  with(raw, "--image", [&](const auto&, const auto& text) { bench.image = text; });
-  with(raw, "--model", [&](const auto&, const auto& text) { bench.model = text; });
-  with(raw, "--models-dir", [&](const auto&, const auto& text) { bench.models_dir = text; });
-  with(raw, "--warmup-steps",
-       [&](const auto& flag, const auto& text) { bench.warmup_steps = parse_int(flag, text); });
-  with(raw, "--without", [&](const auto&, const auto& text) { bench.without = split_names(text); });
-  bench.profile_operations = raw.contains("--profile-ops");
-  return line;
-}
-
-CommandLine parsed_render(const RawOptions& raw, const std::vector<std::string>& extras) {
-  if (raw.contains("--help") || raw.contains("-h"))
-    return help_line(raw.contains("--help") ? full_help() : short_help());
-  refuse_extras(extras, names_of(render_options()), "");
-  CommandLine line;
-  line.messages = message_options(raw);
-  if (raw.contains("--version"))
-    line.command = Command::version;
-  else
-    line.render = render_options_of(raw);
-  return line;
+/// What each command makes of its options, by the name in the table.
+const std::map<std::string, std::pair<Command, ReadCommand>>& readers() {
+  static const std::map<std::string, std::pair<Command, ReadCommand>> all = {
+      {"",
+       {Command::render,
+        [](const ParsedCommand& parsed, CommandLine& line) {
+          if (parsed.options.is_set("--version"))
+            line.command = Command::version;
+          else
+            line.render = read_render(parsed.options);
+        }}},
+      {"replay",
+       {Command::replay,
+        [](const ParsedCommand& parsed, CommandLine& line) {
+          line.replay = {parsed.arguments.front(), read_changes(parsed.options),
+                         parsed.options.is_set("--dry-run")};
+        }}},
+      {"show",
+       {Command::show, [](const ParsedCommand& parsed,
+                          CommandLine& line) { line.show_file = parsed.arguments.front(); }}},
+      {"decode",
+       {Command::decode,
+        [](const ParsedCommand& parsed, CommandLine& line) {
+          line.decode = {parsed.arguments.front(), parsed.options,
+                         parsed.options.is_set("--dry-run")};
+        }}},
+      {"inspect",
+       {Command::inspect,
+        [](const ParsedCommand& parsed, CommandLine& line) {
+          line.inspect.path = parsed.arguments.front();
+          read(parsed.options, "--models-dir", line.inspect.models_dir);
+        }}},
+      {"bench",
+       {Command::bench, [](const ParsedCommand& parsed,
+                           CommandLine& line) { line.bench = read_bench(parsed.options); }}},
+      {"doctor",
+       {Command::doctor,
+        [](const ParsedCommand& parsed, CommandLine& line) {
+          read(parsed.options, "--models-dir", line.doctor.models_dir);
+        }}},
+      {"gallery",
+       {Command::gallery,
+        [](const ParsedCommand& parsed, CommandLine& line) {
+          line.gallery.folder = parsed.arguments.front();
+          read(parsed.options, "--output", line.gallery.output);
+          line.gallery.overwrite = parsed.options.is_set("--overwrite");
+          line.gallery.link = parsed.options.is_set("--link");
+        }}},
+      {"completions",
+       {Command::completions, [](const ParsedCommand& parsed,
+                                 CommandLine& line) { line.shell = parsed.arguments.front(); }}},
+      {"manual", {Command::manual, [](const ParsedCommand&, CommandLine&) {}}},
+  };
+  return all;
 }
 
 }  // namespace
 
+Job read_job(const RawOptions& raw) {
+  Job job;
+  job.request = read_request(raw);
+  job.encoding = read_encoding(raw);
+  read(raw, "--image", job.image);
+  read(raw, "--output", job.output);
+  read(raw, "--model", job.model);
+  read(raw, "--models-dir", job.models_dir);
+  read(raw, "--contact-sheet", job.contact_sheet);
+  read(raw, "--preview", job.preview);
+  job.max_pixels = 100'000'000;
+  read(raw, "--max-pixels", job.max_pixels, parse_pixels);
+  job.allow_network = raw.is_set("--allow-network");
+  job.overwrite = raw.is_set("--overwrite");
+  job.metadata = !raw.is_set("--no-metadata");
+  if (!job.metadata && job.encoding.sidecar)
+    refuse("--sidecar and --no-metadata exclude each other");
+  job.output_is_derived = job.output.empty();
+  job.given = raw;
+  return job;
+}
+
 CommandLine parse_command_line(const std::vector<std::string>& arguments) {
-  CLI::App app;
-  declare(app, render_options());
-  CLI::App* inspect = app.add_subcommand("inspect");
-  declare(*inspect, inspect_options());
-  inspect->add_option("path");
-  CLI::App* bench = app.add_subcommand("bench");
-  declare(*bench, bench_options());
-  try {
-    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
-  } catch (const CLI::ArgumentMismatch&) {
-    const std::string& last = arguments.back();  // nothing else can lack its value
-    refuse(fmt::format("{} needs a value", last.substr(0, last.find('='))));
-  } catch (const CLI::ParseError& error) {
-    refuse(error.what(), "see svd-gen --help");
-  }
-  const RawOptions raw = collect(app, render_options());
-  const std::vector<std::string> extras = app.remaining(true);
-  if (inspect->parsed()) return parsed_inspect(*inspect, raw, extras);
-  if (bench->parsed()) return parsed_bench(*bench, raw, extras);
-  return parsed_render(raw, extras);
+  const ParsedCommand parsed = parse_command(arguments);
+  if (parsed.wants_short_help) return help_line(short_help());
+  if (parsed.wants_help) return help_line(help_of(*parsed.row));
+  const auto& [command, reader] = readers().at(parsed.row->name);
+  CommandLine line;
+  line.command = command;
+  line.messages = read_messages(parsed.options);
+  reader(parsed, line);
+  return line;
 }
 
 bool wants_json(const std::vector<std::string>& arguments) {

@@ -1,12 +1,18 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "cli/job.h"
+#include "cli/raw_options.h"
 #include "svd/request.h"
 
 namespace svd::cli {
+
+enum class ProgressMode { automatic, bar, plain, json, none };
+enum class ColorMode { automatic, always, never };
 
 /// What every command takes.
 struct MessageOptions {
@@ -14,18 +20,46 @@ struct MessageOptions {
   bool quiet = false;
   bool verbose = false;
   bool force_tty = false;
+  ProgressMode progress = ProgressMode::automatic;
+  ColorMode color = ColorMode::automatic;
 };
 
-/// `svd-gen --image ...`
+/// Every `count`-th clip of a list, from the `index`-th on.
+struct Shard {
+  int index = 0;
+  int count = 1;
+};
+
+/// `svd-gen --image ...`: one clip or a list of them.
 struct RenderOptions {
-  std::string image;   ///< path, or "-"
-  std::string output;  ///< as given, or derived from the image's name
-  bool output_is_derived = false;
-  bool overwrite = false;
+  /// Options of a clip: command line, environment, --config and --preset laid over each other.
+  RawOptions raw;
+  Job job;  ///< what `raw` says
+  std::vector<std::string> images;
+  std::optional<std::string> image_dir;
+  std::optional<std::string> batch;
+  std::optional<std::string> results;
+  std::vector<std::uint64_t> seeds;
+  int repeat = 1;
+  bool resume = false;
+  bool skip_existing = false;
+  Shard shard;
   bool dry_run = false;
-  std::optional<std::string> model;
-  std::optional<std::string> models_dir;
-  RequestOptions request;
+  bool print_config = false;
+};
+
+/// `svd-gen replay FILE`
+struct ReplayOptions {
+  std::string file;
+  RawOptions changes;  ///< of the command line, --set among them
+  bool dry_run = false;
+};
+
+/// `svd-gen decode LATENTS`
+struct DecodeOptions {
+  std::string latents;
+  RawOptions changes;
+  bool dry_run = false;
 };
 
 /// `svd-gen inspect PATH`
@@ -45,21 +79,58 @@ struct BenchOptions {
   RequestOptions request;
 };
 
-enum class Command { render, inspect, bench, version, help };
+/// `svd-gen doctor`
+struct DoctorOptions {
+  std::optional<std::string> models_dir;
+};
 
-/// A parsed command line. Nothing but the text was looked at: no file, no ranges (svd::validate).
+/// `svd-gen gallery DIR`
+struct GalleryOptions {
+  std::string folder;
+  std::optional<std::string> output;
+  bool overwrite = false;
+  bool link = false;
+};
+
+enum class Command {
+  render,
+  replay,
+  show,
+  decode,
+  inspect,
+  bench,
+  doctor,
+  gallery,
+  completions,
+  manual,
+  version,
+  help
+};
+
+/// A parsed command line. No file but those of --config and --preset was looked at, and no range
+/// (svd::validate).
 struct CommandLine {
   Command command = Command::render;
   std::string help;  ///< the text that was asked for, for Command::help
   MessageOptions messages;
   RenderOptions render;
+  ReplayOptions replay;
+  DecodeOptions decode;
   InspectOptions inspect;
   BenchOptions bench;
+  DoctorOptions doctor;
+  GalleryOptions gallery;
+  std::string show_file;
+  std::string shell;  ///< of `completions`
 };
 
 /// Reads the arguments (without the program's name). Throws Error{usage}, with a suggestion for
-/// names that look mistyped. An option given twice has its last value.
+/// names that look mistyped. Of an option given twice the last value counts, unless it may be given
+/// several times.
 CommandLine parse_command_line(const std::vector<std::string>& arguments);
+
+/// Reads the values of one clip. Its output may still hold placeholders. Throws Error{usage}.
+Job read_job(const RawOptions& raw);
 
 /// Whether the arguments ask for JSON; for reporting arguments that do not parse.
 bool wants_json(const std::vector<std::string>& arguments);

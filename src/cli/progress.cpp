@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "cli/report.h"
 
 namespace svd::cli {
 namespace {
@@ -47,11 +50,20 @@ std::string format_seconds(double seconds) {
   return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
-Progress::Progress(Console& console, Clock clock) : console_(console), clock_(std::move(clock)) {}
+Progress::Progress(Console& console, Clock clock, Memory memory)
+    : console_(console), clock_(std::move(clock)), memory_(std::move(memory)) {}
+
+void Progress::send(const char* event, Stage stage, nlohmann::ordered_json more) const {
+  nlohmann::ordered_json json = {{"event", event}, {"clip", clip_}, {"stage", to_string(stage)}};
+  json.update(more);
+  console_.event(json);
+}
 
 void Progress::on_stage_begin(Stage stage, int total) {
+  if (!console_.options().progress) return;
   stage_begin_ = last_shown_ = clock_();
   last_done_ = 0;
+  if (console_.options().json) return send("stage_begin", stage, {{"total", total}});
   if (console_.options().redraw)
     draw_bar(stage, 0, total);
   else
@@ -59,6 +71,13 @@ void Progress::on_stage_begin(Stage stage, int total) {
 }
 
 void Progress::on_progress(Stage stage, int done, int total) {
+  if (!console_.options().progress) return;
+  if (console_.options().json) {
+    nlohmann::ordered_json more = {{"done", done}, {"total", total}};
+    const double elapsed = seconds_between(stage_begin_, clock_());
+    if (done > 0) more["seconds_left"] = elapsed / done * (total - done);
+    return send("progress", stage, more);
+  }
   if (!console_.options().redraw) return print_plain(stage, done, total);
   const Time now = clock_();
   if (now - last_shown_ < kRedrawInterval && done < total) return;
@@ -67,6 +86,9 @@ void Progress::on_progress(Stage stage, int done, int total) {
 }
 
 void Progress::on_stage_end(Stage stage, double seconds) {
+  if (!console_.options().progress) return;
+  if (console_.options().json)
+    return send("stage_end", stage, {{"seconds", seconds}, {"peak_rss_bytes", memory_()}});
   console_.clear_status();
   console_.info(fmt::format("{}: {}", title(stage), format_seconds(seconds)));
 }
@@ -76,7 +98,15 @@ void Progress::draw_bar(Stage stage, int done, int total) {
   const int filled = static_cast<int>(static_cast<long>(kBarColumns) * done / total);
   console_.status(fmt::format("{} [{}{}] {}/{}{}", title(stage), std::string(filled, '#'),
                               std::string(kBarColumns - filled, '.'), done, total,
-                              remaining(done, total)));
+                              remaining(done, total)) +
+                  fmt::format(", peak {}", format_bytes(memory_())));
+}
+
+void Progress::on_retry(Stage stage, Dtype from) {
+  if (console_.options().json) send("retry", stage, {{"from", to_string(from)}});
+  console_.warning(
+      fmt::format("{} in {} gave values that are no numbers, or black: again in float32",
+                  title(stage), to_string(from)));
 }
 
 void Progress::print_plain(Stage stage, int done, int total) {

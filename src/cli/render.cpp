@@ -4,209 +4,279 @@
 
 #ifdef SVD_HAVE_MEDIA
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <memory>
-#include <system_error>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
-#include "cli/progress.h"
-#include "media/fit.h"
-#include "media/frame_writer.h"
-#include "media/image_reader.h"
+#include "base/atomic_file.h"
+#include "cli/clip_paths.h"
+#include "cli/clip_record.h"
+#include "cli/clip_renderer.h"
+#include "cli/jobs.h"
+#include "cli/results.h"
+#include "media/input_file.h"
+#include "media/metadata.h"
 #include "media/output_name.h"
-#include "pipeline/device.h"
+#include "media/sha256.h"
 #include "svd/generator.h"
+#include "svd/latents.h"
 
 namespace svd::cli {
 namespace {
 
 namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
 
-/// As it will be on disk, links resolved as far as they can be.
-fs::path resolved(const fs::path& path) {
-  std::error_code failed;
-  // weakly_canonical alone leaves a relative path relative when none of it exists.
-  fs::path result = fs::weakly_canonical(fs::absolute(path), failed);
-  if (failed) result = fs::absolute(path).lexically_normal();
-  return result.has_filename() ? result : result.parent_path();  // "frames/"
+/// Where the lines about finished clips go; empty: nowhere.
+std::optional<std::string> results_path(const RenderOptions& options) {
+  if (options.results) return options.results;
+  if (!options.batch) return std::nullopt;
+  return (fs::path(*options.batch).parent_path() / "results.jsonl").string();
 }
 
-/// Whether `path` lies in `folder` or is it.
-bool lies_in(const fs::path& path, const fs::path& folder) {
-  const fs::path inner = resolved(path);
-  const fs::path outer = resolved(folder);
-  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
-}
-
-/// Whether writing `output` (a file, a folder that is replaced as a whole, or numbered files)
-/// would take `path` away.
-bool would_replace(const std::string& output, const fs::path& path) {
-  if (lies_in(path, output)) return true;
-  const auto numbered = media::parse_numbered_name(fs::path(output).filename().string());
-  return numbered && numbered->matches(path.filename().string()) &&
-         resolved(path).parent_path() == resolved(media::parent_folder(output));
-}
-
-void check_paths(const RenderOptions& options) {
-  const std::string& output = options.output;
-  if (options.image != "-" && would_replace(output, options.image))
-    throw Error(ErrorKind::usage, fmt::format("--image {} would be overwritten by --output {}",
-                                              options.image, output));
-  for (const auto& [flag, file] : {std::pair("--save-latents", options.request.save_latents),
-                                   std::pair("--init-latents", options.request.init_latents)}) {
-    if (file && would_replace(output, *file))
-      throw Error(ErrorKind::usage,
-                  fmt::format("{} {} would be overwritten by --output {}", flag, *file, output));
+/// Names a clip in results, whatever machine it is worked on.
+std::string job_key(const Job& job) {
+  Json json = {{"image", job.image}, {"output", job.output}, {"seed", *job.request.seed}};
+  for (const OptionRow& row : render_options()) {
+    const std::string name = long_name(row);
+    const bool of_machine =
+        name == "--threads" || name == "--device" || name == "--memory" || name == "--overwrite";
+    const std::string* const text = job.given.text(name);
+    if (row.scope == Scope::clip && !of_machine && text != nullptr &&
+        !json.contains(json_key(name)))
+      json[json_key(name)] = *text;
   }
-  const auto& save = options.request.save_latents;
-  const auto& init = options.request.init_latents;
-  for (const auto& [flag, file] :
-       {std::pair("--image", std::optional(options.image)), std::pair("--init-latents", init),
-        std::pair("--model", options.model)}) {
-    if (save && file && resolved(*save) == resolved(*file))
-      throw Error(ErrorKind::usage,
-                  fmt::format("--save-latents {} would overwrite {}", *save, flag));
+  return hash_of(json.dump(-1, ' ', false, Json::error_handler_t::replace)).substr(0, 16);
+}
+
+Json results_line(const Report& report, const std::string& key) {
+  Json line = {{"job", key}, {"index", report.index}};
+  line.update(to_json(report));
+  line.erase("memory");
+  return line;
+}
+
+/// What killed runs left where these clips are written.
+void remove_leftovers(const std::vector<Job>& jobs, Console& console) {
+  std::set<std::string> folders;
+  for (const Job& job : jobs) folders.insert(media::parent_folder(job.output).string());
+  int removed = 0;
+  for (const std::string& folder : folders) removed += remove_abandoned(folder);
+  if (removed > 0) console.info(fmt::format("removed {} half-written files", removed));
+}
+
+/// Works through a list.
+class Batch {
+ public:
+  Batch(const RenderOptions& options, const MessageOptions& messages, Console& console,
+        SignalWatcher& signals, Outcome& outcome)
+      : options_(options),
+        messages_(messages),
+        console_(console),
+        signals_(signals),
+        outcome_(outcome),
+        jobs_(list_jobs(options)) {
+    const auto results = results_path(options);
+    if (options.resume) {
+      if (results) finished_ = Results::finished(*results);
+      remove_leftovers(jobs_, console);
+    }
+    if (results && !options.dry_run) results_.emplace(*results);
   }
-  std::error_code ignored;
-  if (init && !fs::is_regular_file(*init, ignored))
-    throw Error(
-        ErrorKind::usage,
-        fmt::format("--init-latents {}: {}", *init,
-                    fs::exists(*init, ignored) ? "is not a file" : "there is no such file"));
-}
 
-void check_usage(const RenderOptions& options) {
-  validate(options.request);
-  if (options.image == "-" && isatty(STDIN_FILENO))
-    throw Error(ErrorKind::usage, "--image - reads standard input, which is a terminal",
-                "svd-gen --image - < cat.png");
-  media::output_format(options.output);
-  check_paths(options);
-}
+  void run();
 
-void check_outputs(const RenderOptions& options) {
-  media::check_output(options.output, options.overwrite);
-  if (options.request.save_latents)
-    media::check_output_file(*options.request.save_latents, options.overwrite);
-}
+ private:
+  void run_one(ClipRenderer& renderer, const Job& job);
+  void note(const Report& report, const std::string& key);
+  void summarise() const;
 
-Image read_picture(const RenderOptions& options, Console& console) {
-  console.info(fmt::format("picture: {}", options.image == "-" ? "standard input" : options.image));
-  return media::read_image(options.image);
-}
+  const RenderOptions& options_;
+  const MessageOptions& messages_;
+  Console& console_;
+  SignalWatcher& signals_;
+  Outcome& outcome_;
+  std::vector<Job> jobs_;
+  std::set<std::string> finished_;
+  std::optional<Results> results_;
+};
 
-Generator open_model(const RenderOptions& options, Console& console, Report& report) {
-  ModelOptions model;
-  model.model = options.model;
-  if (options.models_dir) model.models_dir = *options.models_dir;
-  model.frames = options.request.frames;
-  Generator generator(model);
-  report.model = generator.model().name;
-  report.model_path = generator.model().path.string();
-  console.info("model: " + *report.model);
-  console.debug("model path: " + *report.model_path);
-  if (!generator.model().notice.empty()) {
-    report.warnings.push_back(generator.model().notice);
-    console.warning(generator.model().notice);
+void Batch::run() {
+  const bool alone = jobs_.size() == 1;
+  outcome_.is_list = !alone || options_.batch;
+  const Existing existing = options_.resume          ? Existing::adopt
+                            : options_.skip_existing ? Existing::skip
+                                                     : Existing::refuse;
+  const auto begin = [&] {
+    return signals_.begin([this] { console_.info("stopping ... (again to force)"); });
+  };
+  ClipRenderer renderer(console_, {existing, options_.dry_run, !alone}, begin);
+  for (const Job& job : jobs_) {
+    if (!alone)
+      console_.info(
+          fmt::format("clip {} of {}: {}", &job - jobs_.data() + 1, jobs_.size(), job.output));
+    run_one(renderer, job);
+    const auto& failure = outcome_.reports.back().failure;
+    if (failure && failure->kind == ErrorKind::interrupted) break;
   }
-  return generator;
+  if (outcome_.is_list) summarise();
 }
 
-Request resolve(const Generator& generator, const RenderOptions& options, const Image& picture,
-                Console& console, Report& report) {
-  std::vector<std::string> warnings;
-  Request request = generator.resolve(options.request, picture.width, picture.height, &warnings);
-  const auto& save = options.request.save_latents;
-  if (save && lies_in(*save, generator.model().path))
-    throw Error(ErrorKind::usage, fmt::format("--save-latents {} lies in the model {}", *save,
-                                              generator.model().path.string()));
-  for (const std::string& warning : warnings) console.warning(warning);
-  report.warnings.insert(report.warnings.end(), warnings.begin(), warnings.end());
-  report.request = request;
-  const c10::Device device(request.device);
-  console.debug("device: " + pipeline::describe(device));
-  if (console.options().verbose && device.is_cuda())
-    console.debug("attention: " +
-                  pipeline::attention_backend(device, pipeline::scalar_type(request.dtype)));
-  console.debug("request: " + to_json(request));
-  return request;
+void Batch::run_one(ClipRenderer& renderer, const Job& job) {
+  const std::string key = job_key(job);
+  Report& report = outcome_.reports.emplace_back();
+  report.index = job.index;
+  report.image = job.image;
+  report.output = job.output;
+  if (finished_.contains(key) && output_exists(job.output)) {
+    report.skipped = true;
+    console_.info(job.output + " was finished before");
+    return;
+  }
+  try {
+    renderer.render(job, report);
+  } catch (...) {
+    report.failure =
+        describe_failure(std::current_exception(), messages_.verbose, signals_.received());
+    if (!outcome_.failure) outcome_.failure = report.failure;
+    console_.clear_status();
+    console_.error(report.failure->message, report.failure->hint);
+  }
+  if (outcome_.is_list)
+    console_.event({{"event", "clip_end"},
+                    {"clip", job.index},
+                    {"output", job.output},
+                    {"status", status_of(report)}});
+  note(report, key);
 }
 
-/// A link to a folder stands for the folder.
-std::string behind_links(const std::string& output) {
-  const fs::path path = output;
+void Batch::note(const Report& report, const std::string& key) {
+  const bool interrupted = report.failure && report.failure->kind == ErrorKind::interrupted;
+  if (!results_ || report.skipped || interrupted) return;
+  results_->append(results_line(report, key));
+}
+
+void Batch::summarise() const {
+  int done = 0, adopted = 0, skipped = 0, failed = 0;
+  for (const Report& report : outcome_.reports) {
+    if (report.failure)
+      ++failed;
+    else if (report.adopted)
+      ++adopted;
+    else if (report.skipped)
+      ++skipped;
+    else
+      ++done;
+  }
+  std::string line = fmt::format("{} of {} clips {}", done, jobs_.size(),
+                                 options_.dry_run ? "planned" : "rendered");
+  if (adopted + skipped > 0) line += fmt::format(", {} there before", adopted + skipped);
+  if (failed > 0) line += fmt::format(", {} failed:", failed);
+  console_.info(line);
+  for (const Report& report : outcome_.reports) {
+    if (report.failure)
+      console_.always(fmt::format("  {}: {} ({})", report.output, report.failure->message,
+                                  report.failure->exit_code));
+  }
+}
+
+/// The file of `name` beside `file` or in the current folder whose content has this hash.
+std::optional<std::string> find_picture(const std::string& file, const ClipSource& source) {
+  for (const fs::path& place :
+       {fs::path(file).parent_path() / source.image_name, fs::path(source.image_name)}) {
+    std::error_code code;
+    if (!fs::is_regular_file(place, code)) continue;
+    if (media::sha256_of(media::InputFile(place.string())) == source.image_sha256)
+      return place.string();
+  }
+  return std::nullopt;
+}
+
+std::string replay_output(const std::string& file, const RawOptions& options) {
   std::error_code code;
-  if (path.has_filename() || !fs::is_symlink(path.parent_path(), code)) return output;
-  const fs::path folder = fs::canonical(path.parent_path(), code);
-  return code ? output : (folder / "").string();
+  fs::path name = fs::path(file);
+  if (!name.has_filename()) name = name.parent_path();
+  if (fs::is_directory(name, code)) return name.filename().string() + "-replay/";
+  std::string extension = name.extension().string();
+  if (const std::string* const format = options.text("--format"))
+    if (*format == "png" || *format == "jpeg" || *format == "tiff")
+      return name.stem().string() + "-replay_%05d" + (extension.empty() ? ".png" : extension);
+  return name.stem().string() + "-replay" + extension;
 }
 
-// Numbered frames are replaced one by one, so those of a longer clip outlive a shorter one.
-void warn_about_later_frames(const RenderOptions& options, const Request& request, Console& console,
-                             Report& report) {
-  const fs::path output = options.output;
-  const auto numbered = media::parse_numbered_name(output.filename().string());
-  if (!numbered) return;
-  const fs::path next = media::parent_folder(output) / numbered->file(request.frames);
-  std::error_code code;
-  if (!fs::exists(next, code)) return;
-  report.warnings.push_back(next.string() + " and what follows are of another clip");
-  console.warning(report.warnings.back());
-}
-
-media::OutputOptions output_options(const RenderOptions& options, const Request& request) {
-  media::OutputOptions output;
-  output.path = options.output;
-  output.width = request.width;
-  output.height = request.height;
-  output.fps = request.fps;
-  output.frames = request.frames;
-  output.overwrite = options.overwrite;
-  return output;
+void run_alone(Console& console, SignalWatcher& signals, bool dry_run,
+               const std::function<void(ClipRenderer&)>& body) {
+  ClipRenderer renderer(console, {Existing::refuse, dry_run, false}, [&] {
+    return signals.begin([&console] { console.info("stopping ... (again to force)"); });
+  });
+  body(renderer);
 }
 
 }  // namespace
 
-void render(const RenderOptions& given, Console& console, SignalWatcher& signals, Report& report) {
-  RenderOptions options = given;
-  options.output = behind_links(given.output);
-  report.image = options.image;
-  report.output = given.output;
-  report.dry_run = options.dry_run;
-  check_usage(options);
-  // What is wrong with a derived name may be the picture's fault.
-  Image picture;
-  if (options.output_is_derived) picture = read_picture(options, console);
-  check_outputs(options);
-  if (!options.output_is_derived) picture = read_picture(options, console);
-  report.image_width = picture.width;
-  report.image_height = picture.height;
-  Generator generator = open_model(options, console, report);
-  const Request request = resolve(generator, options, picture, console, report);
-  report.memory = generator.plan(request);
-  if (options.dry_run) {
-    for (const std::string& line : plan_lines(report)) console.info(line);
-    return;
-  }
-  if (console.options().quiet && !options.request.seed)
-    console.always(fmt::format("seed {}", request.seed));  // or the clip could not be made again
-  console.info(clip_line(request));
-  if (const std::string choices = describe_choices(*report.memory); !choices.empty())
-    console.info(fmt::format("memory: {}, to stay within {}", choices,
-                             format_bytes(report.memory->limit_bytes)));
-  const InputImages images = media::fit_image(picture, request.width, request.height, request.fit);
-  picture = {};
+void render(const RenderOptions& options, const MessageOptions& messages, Console& console,
+            SignalWatcher& signals, Outcome& outcome) {
+  Batch(options, messages, console, signals, outcome).run();
+}
 
-  const std::stop_token stop =
-      signals.begin([&console] { console.info("stopping ... (again to force)"); });
-  Progress progress(console);
-  const std::unique_ptr<FrameSink> sink = media::open_output(output_options(options, request));
-  report.result = generator.run(request, images, *sink, progress, stop);
-  warn_about_later_frames(options, request, console, report);
-  console.info(summary_line(report));
+void replay(const ReplayOptions& options, Console& console, SignalWatcher& signals,
+            Outcome& outcome) {
+  const ReadRecord record = read_record(show(options.file), options.file);
+  RawOptions raw = options.changes.over(record.options);
+  if (!raw.has("--output")) {
+    // A new name says the format again; the old one may not.
+    raw.set("--output", {{replay_output(options.file, raw)}, "replay"});
+  } else if (!options.changes.has("--format")) {
+    raw.erase("--format");
+  }
+  if (!raw.has("--model")) raw.set("--model", {{record.source.model_name}, options.file});
+  if (!raw.has("--image")) {
+    const auto found = find_picture(options.file, record.source);
+    if (!found)
+      throw Error(ErrorKind::image,
+                  fmt::format("the picture {} (SHA-256 {}) is neither beside {} nor here",
+                              record.source.image_name, record.source.image_sha256, options.file),
+                  "--image FILE names it");
+    raw.set("--image", {{*found}, options.file});
+  }
+  Job job = read_job(raw);
+  job.shown_image = record.source.image_name;
+  Report& report = outcome.reports.emplace_back();
+  run_alone(console, signals, options.dry_run, [&](ClipRenderer& renderer) {
+    renderer.render(job, report, {record.source.image_sha256, record.source.model_id});
+  });
+}
+
+void decode(const DecodeOptions& options, Console& console, SignalWatcher& signals,
+            Outcome& outcome) {
+  const LatentsInfo latents = read_latents_info(options.latents);
+  RawOptions raw = options.changes;
+  if (!latents.metadata.empty()) {
+    const ReadRecord record = read_record(latents.metadata, options.latents);
+    RawOptions made = record.options;
+    for (const char* name :
+         {"--format", "--codec", "--pixel-format", "--crf", "--quality", "--init-latents"})
+      made.erase(name);  // of the file that was made then
+    raw = raw.over(made);
+    if (!raw.has("--model")) raw.set("--model", {{record.source.model_name}, options.latents});
+  }
+  raw.set("--image", {{options.latents}, options.latents});
+  Job job = read_job(raw);
+  if (job.output_is_derived) job.output = stem_of(options.latents) + ".mp4";
+  Report& report = outcome.reports.emplace_back();
+  run_alone(console, signals, options.dry_run,
+            [&](ClipRenderer& renderer) { renderer.decode(job, report); });
+}
+
+std::string show(const std::string& file) {
+  const auto text = media::read_metadata(file);
+  if (text) return *text;
+  throw Error(ErrorKind::image, file + ": holds no request of svd-gen, and none lies beside it",
+              "only files written without --no-metadata do");
 }
 
 }  // namespace svd::cli
@@ -214,11 +284,21 @@ void render(const RenderOptions& given, Console& console, SignalWatcher& signals
 #else
 
 namespace svd::cli {
+namespace {
 
-void render(const RenderOptions&, Console&, SignalWatcher&, Report&) {
+[[noreturn]] void refuse() {
   throw Error(ErrorKind::usage, "this build of svd-gen reads and writes no pictures",
               "build it with -DSVD_MEDIA=ON; bench, inspect and --version work here");
 }
+
+}  // namespace
+
+void render(const RenderOptions&, const MessageOptions&, Console&, SignalWatcher&, Outcome&) {
+  refuse();
+}
+void replay(const ReplayOptions&, Console&, SignalWatcher&, Outcome&) { refuse(); }
+void decode(const DecodeOptions&, Console&, SignalWatcher&, Outcome&) { refuse(); }
+std::string show(const std::string&) { refuse(); }
 
 }  // namespace svd::cli
 

@@ -46,7 +46,21 @@ nlohmann::ordered_json to_json(const MemoryPlan& plan) {
           {"recompute_decoder", plan.recompute_decoder}};
 }
 
+nlohmann::ordered_json retries_of(const Result& result) {
+  nlohmann::ordered_json retries = nlohmann::ordered_json::array();
+  for (const Retry& retry : result.retries)
+    retries.push_back({{"stage", to_string(retry.stage)}, {"from", to_string(retry.from)}});
+  return retries;
+}
+
 }  // namespace
+
+const char* status_of(const Report& report) {
+  if (report.failure) return "failed";
+  if (report.adopted) return "adopted";
+  if (report.skipped) return "skipped";
+  return report.dry_run ? "planned" : "done";
+}
 
 std::string clip_line(const Request& request) {
   return fmt::format("{} frame{} at {:.6g} fps = {:.2f} s, {}x{}, seed {}", request.frames,
@@ -103,14 +117,17 @@ nlohmann::ordered_json to_json(const Failure& failure) {
 nlohmann::ordered_json to_json(const Report& report) {
   nlohmann::ordered_json json;
   const bool written = report.result && !report.failure;
-  json["status"] = report.failure ? "failed" : report.dry_run ? "planned" : "done";
+  json["status"] = status_of(report);
   json["image"] = {{"path", report.image}};
   if (report.image_width > 0) {
     json["image"]["width"] = report.image_width;
     json["image"]["height"] = report.image_height;
   }
+  if (!report.image_sha256.empty()) json["image"]["sha256"] = report.image_sha256;
   json["output"] = report.output;
   json["model"] = {{"name", or_null(report.model)}, {"path", or_null(report.model_path)}};
+  if (!report.model_id.empty()) json["model"]["id"] = report.model_id;
+  if (!report.request_id.empty()) json["request_id"] = report.request_id;
   if (report.request) {
     json["request"] = nlohmann::ordered_json::parse(svd::to_json(*report.request));
     json["seed"] = report.request->seed;
@@ -126,6 +143,7 @@ nlohmann::ordered_json to_json(const Report& report) {
     json["frames_written"] = written ? report.result->frames_written : 0;
     json["stages"] = report.result ? stage_times(*report.result) : nlohmann::ordered_json::array();
     json["seconds"] = report.result ? nlohmann::ordered_json(report.result->seconds) : nullptr;
+    json["retries"] = report.result ? retries_of(*report.result) : nlohmann::ordered_json::array();
   }
   const MemoryPlan* const plan = report.result   ? &report.result->memory
                                  : report.memory ? &*report.memory

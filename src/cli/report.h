@@ -15,15 +15,21 @@ namespace svd::cli {
 
 /// What is known about a render so far; filled as it goes, complete enough to report at any point.
 struct Report {
+  int index = 0;  ///< of the clip in its list
   std::string image;
   std::string output;
   int image_width = 0;  ///< of the picture, upright; 0: not read yet
   int image_height = 0;
   std::optional<std::string> model;
   std::optional<std::string> model_path;
+  std::string image_sha256;          ///< of the picture's bytes; empty: not read yet
+  std::string model_id;              ///< empty: not asked for
+  std::string request_id;            ///< of what decides the file (cli/clip_record.h)
   std::optional<Request> request;    ///< once resolved
   std::optional<MemoryPlan> memory;  ///< once planned
   bool dry_run = false;
+  bool skipped = false;  ///< the output was there already
+  bool adopted = false;  ///< the output was there already, made from the same request
   std::vector<std::string> warnings;
   std::optional<Result> result;  ///< once finished
   std::optional<Failure> failure;
@@ -37,6 +43,9 @@ std::string summary_line(const Report& report);
 
 /// The lines of --dry-run.
 std::vector<std::string> plan_lines(const Report& report);
+
+/// "done", "failed", "skipped", "adopted" or "planned".
+const char* status_of(const Report& report);
 
 /// The object of --json.
 nlohmann::ordered_json to_json(const Report& report);

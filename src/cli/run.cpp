@@ -8,10 +8,15 @@
 #include <vector>
 
 #include "cli/bench.h"
+#include "cli/completions.h"
 #include "cli/console.h"
+#include "cli/doctor.h"
 #include "cli/failure.h"
+#include "cli/gallery.h"
 #include "cli/inspect.h"
+#include "cli/manual.h"
 #include "cli/options.h"
+#include "cli/print_config.h"
 #include "cli/render.h"
 #include "cli/report.h"
 #include "cli/signals.h"
@@ -20,7 +25,7 @@
 namespace svd::cli {
 namespace {
 
-void show(const Failure& failure, Console& console) {
+void show_failure(const Failure& failure, Console& console) {
   console.clear_status();
   console.error(failure.message, failure.hint);
 }
@@ -31,8 +36,8 @@ nlohmann::ordered_json failed_json(const Failure& failure) {
   return {{"status", "failed"}, {"error", to_json(failure)}};
 }
 
-/// Runs `body(signals)`, which may be asked to stop, and then `report(failure)`. Returns the exit
-/// code.
+/// Runs `body(signals)`, which may be asked to stop, and then `report(failure)`, which may name a
+/// failure that was shown already. Returns the exit code.
 template <class Body, class Report>
 int run_stoppable(const MessageOptions& messages, Console& console, const Body& body,
                   const Report& report) {
@@ -46,7 +51,7 @@ int run_stoppable(const MessageOptions& messages, Console& console, const Body& 
     body(*signals);
   } catch (...) {
     failure = describe_failure(std::current_exception(), messages.verbose, signals->received());
-    show(*failure, console);
+    show_failure(*failure, console);
   }
   report(failure);
   const int signal = signals->received();
@@ -56,12 +61,50 @@ int run_stoppable(const MessageOptions& messages, Console& console, const Body& 
   return failure->exit_code;
 }
 
+nlohmann::ordered_json list_json(const Outcome& outcome) {
+  nlohmann::ordered_json clips = nlohmann::ordered_json::array();
+  for (const Report& report : outcome.reports) clips.push_back(to_json(report));
+  return {{"status", outcome.failure ? "failed" : "done"},
+          {"clips", std::move(clips)},
+          {"error", outcome.failure ? to_json(*outcome.failure) : nlohmann::ordered_json()}};
+}
+
+/// What renders: `body(signals, outcome)`.
+template <class Body>
+int run_rendering(const MessageOptions& messages, Console& console, const Body& body) {
+  Outcome outcome;
+  const auto run = [&](SignalWatcher& signals) { body(signals, outcome); };
+  return run_stoppable(messages, console, run, [&](std::optional<Failure>& failure) {
+    if (failure && !outcome.is_list) {  // of the clip at hand, or before there was one
+      if (outcome.reports.empty()) outcome.reports.emplace_back();
+      outcome.reports.back().failure = failure;
+    }
+    if (!failure) failure = outcome.failure;
+    outcome.failure = failure;
+    if (!messages.json) return;
+    print_json(outcome.is_list ? list_json(outcome) : to_json(outcome.reports.back()));
+  });
+}
+
 int run_render(const CommandLine& line, Console& console) {
-  Report report;
-  const auto body = [&](SignalWatcher& signals) { render(line.render, console, signals, report); };
-  return run_stoppable(line.messages, console, body, [&](const std::optional<Failure>& failure) {
-    report.failure = failure;
-    if (line.messages.json) print_json(to_json(report));
+  if (line.render.print_config) {
+    print_json(print_config(line.render));
+    return 0;
+  }
+  return run_rendering(line.messages, console, [&](SignalWatcher& signals, Outcome& outcome) {
+    render(line.render, line.messages, console, signals, outcome);
+  });
+}
+
+int run_replay(const CommandLine& line, Console& console) {
+  return run_rendering(line.messages, console, [&](SignalWatcher& signals, Outcome& outcome) {
+    replay(line.replay, console, signals, outcome);
+  });
+}
+
+int run_decode(const CommandLine& line, Console& console) {
+  return run_rendering(line.messages, console, [&](SignalWatcher& signals, Outcome& outcome) {
+    decode(line.decode, console, signals, outcome);
   });
 }
 
@@ -78,7 +121,7 @@ int run_bench(const CommandLine& line, Console& console) {
 /// A failure that nothing else reports.
 int fail(const std::exception_ptr& exception, const MessageOptions& messages, Console& console) {
   const Failure failure = describe_failure(exception, messages.verbose);
-  show(failure, console);
+  show_failure(failure, console);
   if (messages.json) print_json(failed_json(failure));
   return failure.exit_code;
 }
@@ -97,6 +140,24 @@ int execute(const CommandLine& line, Console& console) {
       return run_render(line, console);
     case Command::bench:
       return run_bench(line, console);
+    case Command::replay:
+      return run_replay(line, console);
+    case Command::decode:
+      return run_decode(line, console);
+    case Command::show:
+      std::cout << dump(nlohmann::ordered_json::parse(show(line.show_file))) << std::endl;
+      return 0;
+    case Command::doctor:
+      return doctor(line.doctor, line.messages.json, std::cout);
+    case Command::gallery:
+      gallery(line.gallery, console);
+      return 0;
+    case Command::completions:
+      std::cout << completions(line.shell);
+      return 0;
+    case Command::manual:
+      std::cout << manual();
+      return 0;
   }
   return 1;
 }
@@ -107,11 +168,11 @@ int parse_and_execute(const std::vector<std::string>& arguments) {
   try {
     line = parse_command_line(arguments);
   } catch (...) {
-    Console console(std::cerr, console_options(false, false, false));
+    Console console(std::cerr, console_options({}));
     return fail(std::current_exception(), line.messages, console);
   }
   const MessageOptions& messages = line.messages;
-  Console console(std::cerr, console_options(messages.quiet, messages.verbose, messages.force_tty));
+  Console console(std::cerr, console_options(messages));
   try {
     return execute(line, console);
   } catch (...) {

@@ -33,6 +33,34 @@ T parse_number(const std::string& flag, const std::string& text, const char* exp
   return value;
 }
 
+const char* to_string(ProgressMode mode) {
+  switch (mode) {
+    case ProgressMode::automatic:
+      return "auto";
+    case ProgressMode::bar:
+      return "bar";
+    case ProgressMode::plain:
+      return "plain";
+    case ProgressMode::json:
+      return "json";
+    case ProgressMode::none:
+      return "none";
+  }
+  return "unknown";
+}
+
+const char* to_string(ColorMode mode) {
+  switch (mode) {
+    case ColorMode::automatic:
+      return "auto";
+    case ColorMode::always:
+      return "always";
+    case ColorMode::never:
+      return "never";
+  }
+  return "unknown";
+}
+
 template <typename T>
 T parse_choice(const std::string& flag, const std::string& text,
                std::initializer_list<T> accepted) {
@@ -119,6 +147,29 @@ Dtype parse_dtype(const std::string& flag, const std::string& text) {
 
 Profile parse_profile(const std::string& flag, const std::string& text) {
   return parse_choice(flag, text, {Profile::reference, Profile::diffusers});
+}
+
+Loop parse_loop(const std::string& flag, const std::string& text) {
+  return parse_choice(flag, text, {Loop::forward, Loop::bounce});
+}
+
+ProgressMode parse_progress(const std::string& flag, const std::string& text) {
+  return parse_choice(flag, text,
+                      {ProgressMode::automatic, ProgressMode::bar, ProgressMode::plain,
+                       ProgressMode::json, ProgressMode::none});
+}
+
+ColorMode parse_color(const std::string& flag, const std::string& text) {
+  return parse_choice(flag, text, {ColorMode::automatic, ColorMode::always, ColorMode::never});
+}
+
+std::int64_t parse_pixels(const std::string& flag, const std::string& text) {
+  constexpr std::uint64_t kLeast = 16, kMost = 0x7fffffff;
+  const std::uint64_t pixels = parse_uint64(flag, text);
+  if (pixels < kLeast || pixels > kMost)
+    throw Error(ErrorKind::usage, fmt::format("{} {} is out of range: {} to {} is accepted", flag,
+                                              text, kLeast, kMost));
+  return static_cast<std::int64_t>(pixels);
 }
 
 }  // namespace svd::cli

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/encoding.h"
+#include "cli/options.h"
 #include "svd/request.h"
 
 /// Values of the command line, read strictly: the whole text must be the value, nothing wraps and
@@ -26,5 +28,10 @@ std::pair<int, int> parse_size(const std::string& flag, const std::string& text)
 Fit parse_fit(const std::string& flag, const std::string& text);
 Dtype parse_dtype(const std::string& flag, const std::string& text);
 Profile parse_profile(const std::string& flag, const std::string& text);
+Loop parse_loop(const std::string& flag, const std::string& text);
+ProgressMode parse_progress(const std::string& flag, const std::string& text);
+ColorMode parse_color(const std::string& flag, const std::string& text);
+/// 16 to 2^31 - 1.
+std::int64_t parse_pixels(const std::string& flag, const std::string& text);
 
 }  // namespace svd::cli

@@ -37,6 +37,12 @@ std::vector<std::pair<std::string, std::string>> libraries() {
 
 }  // namespace
 
+nlohmann::ordered_json library_versions() {
+  nlohmann::ordered_json json;
+  for (const auto& [name, number] : libraries()) json[name] = number;
+  return json;
+}
+
 std::string version_text() {
   std::string text = build_description();
   for (const auto& [name, number] : libraries()) text += fmt::format("{:<11} {}\n", name, number);
@@ -56,7 +62,7 @@ std::string version_json() {
     std::replace(key.begin(), key.end(), ' ', '_');
     json[key] = line.substr(line.find_first_not_of(' ', gap));
   }
-  for (const auto& [name, number] : libraries()) json["libraries"][name] = number;
+  json["libraries"] = library_versions();
   return json.dump(2);
 }
 

@@ -7,7 +7,7 @@
 extern "C" {
 
 /// Raised whenever the layout or the meaning of the table changes.
-inline constexpr std::uint32_t kSvdCudaAbi = 2;
+inline constexpr std::uint32_t kSvdCudaAbi = 3;
 
 struct SvdCudaDevice {
   char name[256];
@@ -30,6 +30,8 @@ struct SvdCudaTable {
   int (*device_count)(int* count);
   int (*device)(int ordinal, SvdCudaDevice* device);
   int (*memory)(int ordinal, std::uint64_t* free_bytes, std::uint64_t* total_bytes);
+  /// Most that torch's allocator held of a device so far.
+  int (*peak_memory)(int ordinal, std::uint64_t* bytes);
   int (*empty_cache)();  ///< returns unused cached memory of all devices to the driver
 
   /// From here to `graph_end` the calling thread's work on a device is recorded and not computed.

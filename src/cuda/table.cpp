@@ -70,15 +70,6 @@ int memory(int ordinal, std::uint64_t* free_bytes, std::uint64_t* total_bytes) {
   return checked(error);
 }
 
-int empty_cache() {
-  try {
-    c10::cuda::CUDACachingAllocator::emptyCache();
-    return 0;
-  } catch (const std::exception&) {
-    return kException;
-  }
-}
-
 // What throws in torch has no code.
 template <class Body>
 int guarded(const Body& body) {
@@ -89,6 +80,19 @@ int guarded(const Body& body) {
     cudaGetLastError();
     return kException;
   }
+}
+
+int peak_memory(int ordinal, std::uint64_t* bytes) {
+  return guarded([&] {
+    const auto stats =
+        c10::cuda::CUDACachingAllocator::getDeviceStats(static_cast<c10::DeviceIndex>(ordinal));
+    constexpr std::size_t kAllPools = 0;
+    *bytes = static_cast<std::uint64_t>(stats.reserved_bytes[kAllPools].peak);
+  });
+}
+
+int empty_cache() {
+  return guarded([] { c10::cuda::CUDACachingAllocator::emptyCache(); });
 }
 
 int graph_begin(int ordinal, SvdCudaGraph** graph) {
@@ -129,7 +133,7 @@ const char* error_text(int code) {
 extern "C" __attribute__((visibility("default"))) const SvdCudaTable* svd_cuda_table() {
   static const SvdCudaTable table = {
       kSvdCudaAbi,  TORCH_VERSION, CUDART_VERSION, SVD_CUDA_KERNELS, driver_version,
-      device_count, device,        memory,         empty_cache,      graph_begin,
-      graph_end,    graph_replay,  graph_destroy,  error_text};
+      device_count, device,        memory,         peak_memory,      empty_cache,
+      graph_begin,  graph_end,     graph_replay,   graph_destroy,    error_text};
   return &table;
 }

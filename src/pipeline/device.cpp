@@ -160,6 +160,16 @@ std::int64_t free_device_bytes(const c10::Device& device) {
   return static_cast<std::int64_t>(free);
 }
 
+std::int64_t peak_device_bytes(const c10::Device& device) {
+  const SvdCudaTable& table = load_cuda_module();
+  std::uint64_t bytes = 0;
+  if (const int error = table.peak_memory(device.index(), &bytes)) {
+    throw Error(ErrorKind::device, device.str() + " does not say how much memory was used: " +
+                                       table.error_text(error));
+  }
+  return static_cast<std::int64_t>(bytes);
+}
+
 void empty_cache(const c10::Device& device) {
   empty_cpu_cache();
   if (device.is_cuda()) {

@@ -32,6 +32,9 @@ std::string attention_backend(const c10::Device& device, at::ScalarType dtype);
 /// Memory of a CUDA device that nobody has taken. Throws Error{device}.
 std::int64_t free_device_bytes(const c10::Device& device);
 
+/// Most that tensors and their cache took of a CUDA device so far. Throws Error{device}.
+std::int64_t peak_device_bytes(const c10::Device& device);
+
 /// Gives memory that is cached for tensors of the device back to the system, and that of the CPU.
 void empty_cache(const c10::Device& device);
 

@@ -12,6 +12,7 @@ import argparse
 import importlib.metadata
 import json
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -22,22 +23,41 @@ import measure
 import pipeline
 
 
+def wait_for(device):
+    """A GPU works on while Python goes on."""
+    import torch
+
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def describe(device):
+    import torch
+
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    return f"CPU ({torch.get_num_threads()} threads)"
+
+
 class Timer:
     """Follows the pipeline: a step begins when the scheduler scales its input, and ends in the pipeline's callback."""
 
-    def __init__(self, pipe, stages):
+    def __init__(self, pipe, stages, device):
+        self.device = device
         self.stages, self.steps, self.start_to_first_step = stages, [], None
         self.scale, pipe.scheduler.scale_model_input = pipe.scheduler.scale_model_input, self.on_begin
         self.latents = None
 
     def on_begin(self, sample, timestep):
         if self.start_to_first_step is None:
+            wait_for(self.device)
             self.stages.enter("sample")
             self.start_to_first_step = measure.seconds_since_process_start()
             self.last = time.perf_counter()
         return self.scale(sample, timestep)
 
     def on_end(self, pipe, step, timestep, values):
+        wait_for(self.device)
         now = time.perf_counter()
         self.steps.append(now - self.last)
         self.last = now
@@ -65,7 +85,7 @@ def load(args, stages):
         pipe.unet = OpenVinoUnet(unet, (batch, args.frames, 8, height // factor, width // factor), args.dtype,
                                  args.threads)
         return pipe
-    pipe = pipeline.load(args.model, args.dtype, args.vae_dtype)
+    pipe = pipeline.load(args.model, args.dtype, args.vae_dtype, args.device)
     if args.mode == "compile":
         pipe.unet.compile()
     return pipe
@@ -101,14 +121,15 @@ def bench(args):
     pipe = load(args, stages)
     stages.enter(None)
     converted = stages.seconds.get("convert", 0)
-    timer = Timer(pipe, stages)
+    timer = Timer(pipe, stages, args.device)
     with Image.open(args.image) as image:
         picture = image.convert("RGB")
     stages.enter("condition")
     frames = pipeline.render(pipe, picture, args, args.steps, callback_on_step_end=timer.on_end)[0]
     stages.enter("encode")
     with tempfile.TemporaryDirectory() as folder:
-        encode(frames, pathlib.Path(folder) / "clip.mp4")
+        if shutil.which("ffmpeg"):
+            encode(frames, pathlib.Path(folder) / "clip.mp4")
         stages.enter(None)
         start_to_file = measure.seconds_since_process_start()
     if args.save_latents:
@@ -118,7 +139,7 @@ def bench(args):
     counted = timer.steps[args.warmup_steps:]
     return {
         "program": f"diffusers {args.mode}", "build": versions(), "model": {"path": str(args.model)},
-        "image": str(args.image), "device": f"CPU ({torch.get_num_threads()} threads)",
+        "image": str(args.image), "device": describe(args.device),
         "request": {name: getattr(args, name) for name in (
             "frames", "size", "steps", "seed", "min_guidance", "max_guidance", "dtype", "decode_chunk", "threads")}
         | {"vae_dtype": str(pipe.vae.dtype).removeprefix("torch.")},
@@ -128,6 +149,7 @@ def bench(args):
         "steps": timer.steps,
         "step": {"median": statistics.median(counted), "min": min(counted), "max": max(counted)},
         "peak_rss_bytes": stages.peaks | {"whole": stages.memory.whole()},
+        "peak_device_bytes": torch.cuda.max_memory_reserved() if args.device == "cuda" else None,
         "operations": None, "error": None}
 
 

@@ -17,8 +17,8 @@ def import_libraries():
         logging.set_verbosity_error()
 
 
-def load(folder, dtype, vae_dtype=None, **parts):
-    """The pipeline in `dtype`. Without a `vae_dtype` the VAE is what diffusers makes it: `dtype` too."""
+def load(folder, dtype, vae_dtype=None, device="cpu", **parts):
+    """The pipeline in `dtype` on `device`. Without a `vae_dtype` the VAE is what diffusers makes it: `dtype` too."""
     import torch
     from diffusers import AutoencoderKLTemporalDecoder, StableVideoDiffusionPipeline
 
@@ -31,7 +31,7 @@ def load(folder, dtype, vae_dtype=None, **parts):
         parts["vae"] = vae
     pipe = StableVideoDiffusionPipeline.from_pretrained(folder, dtype=kinds[dtype], **parts)
     pipe.set_progress_bar_config(disable=True)
-    return pipe
+    return pipe.to(device)
 
 
 def render(pipe, image, args, steps, **more):
@@ -47,7 +47,7 @@ def render(pipe, image, args, steps, **more):
     generator = torch.Generator("cpu").manual_seed(args.seed)
     torch.randn((1, 3, height, width), generator=generator)
     shape = (1, args.frames, 4, height // pipe.vae_scale_factor, width // pipe.vae_scale_factor)
-    noise = torch.randn(shape, generator=generator).to(pipe.image_encoder.dtype)
+    noise = torch.randn(shape, generator=generator).to(pipe.image_encoder.device, pipe.image_encoder.dtype)
     with torch.inference_mode():
         return pipe(image, height=height, width=width, num_frames=args.frames, num_inference_steps=steps,
                     min_guidance_scale=args.min_guidance, max_guidance_scale=args.max_guidance, fps=7,
@@ -65,13 +65,14 @@ def add_arguments(parser):
     parser.add_argument("--max-guidance", type=float, default=3.0)
     parser.add_argument("--decode-chunk", type=int, default=14)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
 
 
 def svd_gen_arguments(args, steps, seed):
     """The same clip for svd-gen."""
     return ["--frames", str(args.frames), "--size", args.size, "--steps", str(steps), "--seed", str(seed),
             "--min-guidance", str(args.min_guidance), "--max-guidance", str(args.max_guidance), "--fps", "7",
-            "--decode-chunk", str(args.decode_chunk), "--threads", str(args.threads), "--device", "cpu",
+            "--decode-chunk", str(args.decode_chunk), "--threads", str(args.threads), "--device", args.device,
             "--profile", "diffusers", "--fit", "stretch", "--image", str(args.image)]
 
 

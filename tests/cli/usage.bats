@@ -13,7 +13,7 @@ load ../support/cli
   svd --help
   expect_status 0
   [ -z "$stderr" ]
-  [[ $output == *"Exit codes:"* && $output == *"Input and output:"* && $output == *"--motion-bucket-id"* ]]
+  [[ $output == *"Exit codes:"* && $output == *"Output:"* && $output == *"--motion-bucket-id"* ]]
 }
 
 @test "--version names the libraries in use" {

@@ -117,7 +117,7 @@ copy_tiny() {
   cp in.png f_0001.png
   refused 2 "would be overwritten" --image f_0001.png --model tiny -o f_%04d.png --overwrite
   refused 2 "--save-latents" --image in.png --model tiny -o out.mp4 --save-latents ./out.mp4
-  refused 2 "would overwrite --image" --image in.png --model tiny --save-latents ./in.png --overwrite
+  refused 2 "--image in.png would be overwritten by --save-latents" --image in.png --model tiny --save-latents ./in.png --overwrite
   cp -r "$REPOSITORY/models/tiny-svd" model
   refused 2 "lies in the model" --image in.png --model model --save-latents model/unet/config.json --overwrite
   cmp model/unet/config.json "$REPOSITORY/models/tiny-svd/unet/config.json"

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -180,6 +181,24 @@ TEST_P(AtomicPathTest, WorksInTheCurrentFolder) {
   AtomicPath("a.txt", AtomicPath::Type::file).commit(false);
   fs::current_path(old);
   EXPECT_EQ(entries(), Names{"a.txt"});
+}
+
+TEST_P(AtomicPathTest, LeavesOfTheDeadAreRemovedAndThoseOfTheLivingStay) {
+  const pid_t child = fork();
+  if (child == 0) {  // ends as a kill would end it
+    new AtomicPath(dir_ / "file", AtomicPath::Type::file);
+    write((new AtomicPath(dir_ / "folder", AtomicPath::Type::folder))->temporary_path() / "0.png",
+          "x");
+    _exit(0);
+  }
+  ASSERT_EQ(waitpid(child, nullptr, 0), child);
+  ASSERT_EQ(entries().size(), 2u);
+  const AtomicPath own(dir_ / "own", AtomicPath::Type::file);
+  write(dir_ / ".svd-gen-note", "not ours");
+  EXPECT_EQ(remove_abandoned(dir_), 2);
+  EXPECT_EQ(entries(),
+            (std::set<std::string>{".svd-gen-note", own.temporary_path().filename().string()}));
+  EXPECT_EQ(remove_abandoned(dir_ / "none"), 0);
 }
 
 }  // namespace

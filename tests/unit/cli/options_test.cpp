@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cli/help.h"
+#include "cli/jobs.h"
 #include "cli/option_table.h"
 #include "svd/error.h"
 
@@ -30,12 +32,12 @@ std::string refusal(const std::vector<std::string>& arguments) {
 TEST(Options, LeavesUnsetWhatWasNotGiven) {
   const CommandLine line = parse({"--image", "in.png"});
   EXPECT_EQ(line.command, Command::render);
-  EXPECT_EQ(line.render.image, "in.png");
-  EXPECT_EQ(line.render.model, std::nullopt);
-  EXPECT_EQ(line.render.models_dir, std::nullopt);
-  EXPECT_FALSE(line.render.overwrite || line.render.dry_run);
+  EXPECT_EQ(line.render.job.image, "in.png");
+  EXPECT_EQ(line.render.job.model, std::nullopt);
+  EXPECT_EQ(line.render.job.models_dir, std::nullopt);
+  EXPECT_FALSE(line.render.job.overwrite || line.render.dry_run);
   EXPECT_FALSE(line.messages.json || line.messages.quiet || line.messages.verbose);
-  const RequestOptions& request = line.render.request;
+  const RequestOptions& request = line.render.job.request;
   EXPECT_FALSE(request.frames || request.fps || request.condition_fps || request.steps ||
                request.seed || request.motion_bucket_id || request.noise_aug_strength ||
                request.min_guidance || request.max_guidance || request.width || request.height ||
@@ -94,14 +96,14 @@ TEST(Options, ReadsEveryOption) {
                                   "--overwrite",
                                   "--json",
                                   "-q"});
-  EXPECT_EQ(line.render.output, "out.mp4");
-  EXPECT_EQ(line.render.model, "svd");
-  EXPECT_EQ(line.render.models_dir, "m");
-  EXPECT_TRUE(line.render.overwrite);
+  EXPECT_EQ(line.render.job.output, "out.mp4");
+  EXPECT_EQ(line.render.job.model, "svd");
+  EXPECT_EQ(line.render.job.models_dir, "m");
+  EXPECT_TRUE(line.render.job.overwrite);
   EXPECT_TRUE(line.render.dry_run);
   EXPECT_TRUE(line.messages.json);
   EXPECT_TRUE(line.messages.quiet);
-  const RequestOptions& request = line.render.request;
+  const RequestOptions& request = line.render.job.request;
   EXPECT_EQ(request.frames, 14);
   EXPECT_EQ(request.fps, 12.5);
   EXPECT_EQ(request.condition_fps, 6);
@@ -125,33 +127,36 @@ TEST(Options, ReadsEveryOption) {
 }
 
 TEST(Options, DerivesTheOutputFromTheImage) {
-  EXPECT_EQ(parse({"--image", "dir/cat.jpeg"}).render.output, "cat.mp4");
-  EXPECT_EQ(parse({"--image", "-"}).render.output, "video.mp4");
-  EXPECT_EQ(parse({"--image", "dir/"}).render.output, "video.mp4");
-  EXPECT_EQ(parse({"--image", "cat", "-o", "frames/"}).render.output, "frames/");
+  const auto output = [](const std::vector<std::string>& arguments) {
+    return list_jobs(parse(arguments).render).front().output;
+  };
+  EXPECT_EQ(output({"--image", "dir/cat.jpeg"}), "cat.mp4");
+  EXPECT_EQ(output({"--image", "-"}), "video.mp4");
+  EXPECT_EQ(output({"--image", "dir/"}), "video.mp4");
+  EXPECT_EQ(output({"--image", "cat", "-o", "frames/"}), "frames/");
 }
 
 TEST(Options, TakesTheLastOfRepeatedOptions) {
   const CommandLine line = parse({"--image", "a", "--steps", "3", "--image", "b", "--steps", "4",
                                   "--overwrite", "--overwrite"});
-  EXPECT_EQ(line.render.image, "b");
-  EXPECT_EQ(line.render.request.steps, 4);
-  EXPECT_TRUE(line.render.overwrite);
+  EXPECT_EQ(line.render.job.image, "b");
+  EXPECT_EQ(line.render.job.request.steps, 4);
+  EXPECT_TRUE(line.render.job.overwrite);
 }
 
 TEST(Options, KeepsValuesThatLookUnusual) {
-  EXPECT_EQ(parse({"--image", "[a,b].png"}).render.image, "[a,b].png");
-  EXPECT_EQ(parse({"--image", "{}"}).render.image, "{}");
-  EXPECT_EQ(parse({"--image", "'quoted' \"twice\""}).render.image, "'quoted' \"twice\"");
-  EXPECT_EQ(parse({"--image", "a=b,c d\n.png"}).render.image, "a=b,c d\n.png");
-  EXPECT_EQ(parse({"--image", "inspect"}).render.image, "inspect");
-  EXPECT_EQ(parse({"--image", "-x.png"}).render.image, "-x.png");
-  EXPECT_EQ(parse({"--image", "%s"}).render.image, "%s");
+  EXPECT_EQ(parse({"--image", "[a,b].png"}).render.job.image, "[a,b].png");
+  EXPECT_EQ(parse({"--image", "{}"}).render.job.image, "{}");
+  EXPECT_EQ(parse({"--image", "'quoted' \"twice\""}).render.job.image, "'quoted' \"twice\"");
+  EXPECT_EQ(parse({"--image", "a=b,c d\n.png"}).render.job.image, "a=b,c d\n.png");
+  EXPECT_EQ(parse({"--image", "inspect"}).render.job.image, "inspect");
+  EXPECT_EQ(parse({"--image", "-x.png"}).render.job.image, "-x.png");
+  EXPECT_EQ(parse({"--image", "%s"}).render.job.image, "%s");
 }
 
 TEST(Options, HandsNegativeNumbersOverAsValues) {
-  EXPECT_EQ(parse({"--image", "a", "--frames", "-3"}).render.request.frames, -3);
-  EXPECT_EQ(parse({"--image", "a", "--fps", "-1"}).render.request.fps, -1);
+  EXPECT_EQ(parse({"--image", "a", "--frames", "-3"}).render.job.request.frames, -3);
+  EXPECT_EQ(parse({"--image", "a", "--fps", "-1"}).render.job.request.fps, -1);
   EXPECT_THAT(refusal({"--image", "a", "--seed", "-1"}), HasSubstr("--seed '-1'"));
 }
 
@@ -200,7 +205,7 @@ TEST(Options, ReadsInspect) {
 }
 
 TEST(Options, RefusesWhatInspectDoesNotTake) {
-  EXPECT_THAT(refusal({"inspect"}), HasSubstr("needs a model"));
+  EXPECT_THAT(refusal({"inspect"}), HasSubstr("needs an argument: NAME_OR_PATH"));
   EXPECT_THAT(refusal({"inspect", "a", "b"}), HasSubstr("unexpected argument 'b'"));
   EXPECT_THAT(refusal({"inspect", "m", "--frames", "3"}), HasSubstr("unknown option --frames"));
   EXPECT_THAT(refusal({"--frames", "3", "inspect", "m"}),
@@ -210,9 +215,9 @@ TEST(Options, RefusesWhatInspectDoesNotTake) {
 
 TEST(Options, GivesHelpAndVersionWithoutAnythingElse) {
   EXPECT_EQ(parse({"-h"}).help, short_help());
-  EXPECT_EQ(parse({"--help"}).help, full_help());
-  EXPECT_EQ(parse({"inspect", "--help"}).help, inspect_help());
-  EXPECT_EQ(parse({"inspect", "-h"}).help, inspect_help());
+  EXPECT_EQ(parse({"--help"}).help, help_of(command_row("")));
+  EXPECT_EQ(parse({"inspect", "--help"}).help, help_of(command_row("inspect")));
+  EXPECT_EQ(parse({"inspect", "-h"}).help, help_of(command_row("inspect")));
   EXPECT_EQ(parse({"--frames", "x", "--help"}).command, Command::help);
   EXPECT_EQ(parse({"--version"}).command, Command::version);
   EXPECT_TRUE(parse({"--version", "--json"}).messages.json);
@@ -225,7 +230,7 @@ TEST(Options, FindsJsonInArgumentsThatDoNotParse) {
 }
 
 TEST(Help, ListsEveryOptionAndEveryExitCode) {
-  const std::string help = full_help();
+  const std::string help = help_of(command_row(""));
   for (const OptionRow& row : render_options()) {
     const std::string names = row.names;
     const std::string name = names.substr(names.rfind(',') + 1);
@@ -240,7 +245,9 @@ TEST(Help, ListsEveryOptionAndEveryExitCode) {
 }
 
 TEST(Help, FitsTheScreen) {
-  for (const std::string& text : {short_help(), full_help(), inspect_help()}) {
+  std::vector<std::string> texts = {short_help()};
+  for (const CommandRow& row : commands()) texts.push_back(help_of(row));
+  for (const std::string& text : texts) {
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
   }

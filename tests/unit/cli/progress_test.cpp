@@ -21,7 +21,7 @@ struct Screen {
   std::ostringstream out;
   Console console;
   std::chrono::steady_clock::time_point now{};
-  Progress progress{console, [this] { return now; }};
+  Progress progress{console, [this] { return now; }, [] { return std::int64_t{3} << 30; }};
 
   std::string take() {
     std::string text = out.str();
@@ -40,13 +40,14 @@ ConsoleOptions terminal(int width = 80) {
 TEST(Progress, DrawsABarWithStageStepAndRemainingTime) {
   Screen screen(terminal());
   screen.progress.on_stage_begin(Stage::sample, 25);
-  EXPECT_EQ(screen.take(), "sampling [....................] 0/25");
+  EXPECT_EQ(screen.take(), "sampling [....................] 0/25, peak 3.0 GiB");
   screen.now += 10s;
   screen.progress.on_progress(Stage::sample, 5, 25);
-  EXPECT_EQ(screen.take(), "\r\033[Ksampling [####................] 5/25, 40.0 s left");
+  EXPECT_EQ(screen.take(),
+            "\r\033[Ksampling [####................] 5/25, 40.0 s left, peak 3.0 GiB");
   screen.now += 20s;
   screen.progress.on_progress(Stage::sample, 25, 25);
-  EXPECT_EQ(screen.take(), "\r\033[Ksampling [####################] 25/25");
+  EXPECT_EQ(screen.take(), "\r\033[Ksampling [####################] 25/25, peak 3.0 GiB");
   screen.progress.on_stage_end(Stage::sample, 30);
   EXPECT_EQ(screen.take(), "\r\033[Ksampling: 30.0 s\n");
 }
@@ -74,7 +75,8 @@ TEST(Progress, PrintsWarningsAboveTheBar) {
   screen.progress.on_stage_begin(Stage::sample, 2);
   screen.take();
   screen.console.warning("odd value");
-  EXPECT_EQ(screen.take(), "\r\033[Kwarning: odd value\nsampling [....................] 0/2");
+  EXPECT_EQ(screen.take(),
+            "\r\033[Kwarning: odd value\nsampling [....................] 0/2, peak 3.0 GiB");
 }
 
 TEST(Progress, ClearsTheBarWhenTheRunFails) {
@@ -164,15 +166,24 @@ TEST(Console, CutsBetweenCharacters) {
 TEST(ConsoleOptions, RespectsNoColorDumbTerminalsAndQuiet) {
   setenv("TERM", "xterm", 1);
   unsetenv("NO_COLOR");
-  EXPECT_TRUE(console_options(false, false, true).colour);
-  EXPECT_TRUE(console_options(false, false, true).redraw);
-  EXPECT_FALSE(console_options(true, false, true).redraw);
+  EXPECT_TRUE(console_options({.force_tty = true}).colour);
+  EXPECT_TRUE(console_options({.force_tty = true}).redraw);
+  EXPECT_FALSE(console_options({.quiet = true, .force_tty = true}).redraw);
   setenv("NO_COLOR", "1", 1);
-  EXPECT_FALSE(console_options(false, false, true).colour);
-  EXPECT_TRUE(console_options(false, false, true).redraw);
+  EXPECT_FALSE(console_options({.force_tty = true}).colour);
+  EXPECT_TRUE(console_options({.force_tty = true}).redraw);
   unsetenv("NO_COLOR");
   setenv("TERM", "dumb", 1);
-  EXPECT_FALSE(console_options(false, false, true).colour);
+  EXPECT_FALSE(console_options({.force_tty = true}).colour);
+}
+
+TEST(ConsoleOptions, DoAsTheyAreTold) {
+  EXPECT_TRUE(console_options({.progress = ProgressMode::bar}).redraw);
+  EXPECT_FALSE(console_options({.force_tty = true, .progress = ProgressMode::plain}).redraw);
+  EXPECT_FALSE(console_options({.force_tty = true, .progress = ProgressMode::none}).progress);
+  EXPECT_TRUE(console_options({.progress = ProgressMode::json}).json);
+  EXPECT_TRUE(console_options({.color = ColorMode::always}).colour);
+  EXPECT_FALSE(console_options({.force_tty = true, .color = ColorMode::never}).colour);
 }
 
 TEST(FormatSeconds, PicksReadableUnits) {

@@ -98,6 +98,7 @@ TEST(SelectDevice, TakesTheFirstCard) {
   ASSERT_EQ(load_cuda_module().memory(0, &free_bytes, &total_bytes), 0);
   EXPECT_GT(free_bytes, 0u);
   EXPECT_LE(free_bytes, total_bytes);
+  EXPECT_GE(peak_device_bytes(card), 0);
   EXPECT_NO_THROW(empty_cache(card));
 }
 

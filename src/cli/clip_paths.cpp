@@ -1,0 +1,115 @@
+#include "cli/clip_paths.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "media/output_name.h"
+#include "svd/error.h"
+
+namespace svd::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// As it will be on disk, links resolved as far as they can be.
+fs::path resolved(const fs::path& path) {
+  std::error_code failed;
+  // weakly_canonical alone leaves a relative path relative when none of it exists.
+  fs::path result = fs::weakly_canonical(fs::absolute(path), failed);
+  if (failed) result = fs::absolute(path).lexically_normal();
+  return result.has_filename() ? result : result.parent_path();  // "frames/"
+}
+
+/// Whether writing `output` (a file, a folder that is replaced as a whole, or numbered files)
+/// would take `path` away.
+bool would_replace(const std::string& output, const fs::path& path) {
+  if (lies_in(path.string(), output)) return true;
+  const auto numbered = media::parse_numbered_name(fs::path(output).filename().string());
+  return numbered && numbered->matches(path.filename().string()) &&
+         resolved(path).parent_path() == resolved(media::parent_folder(output));
+}
+
+}  // namespace
+
+bool lies_in(const std::string& path, const std::string& folder) {
+  const fs::path inner = resolved(path);
+  const fs::path outer = resolved(folder);
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
+bool output_exists(const std::string& output) {
+  std::error_code code;
+  const fs::path path = output;
+  if (const auto numbered = media::parse_numbered_name(path.filename().string()))
+    return fs::exists(media::parent_folder(path) / numbered->file(0), code);
+  if (!path.has_filename()) return fs::exists(path, code) && !fs::is_empty(path, code);
+  return fs::exists(path, code);
+}
+
+std::string behind_links(const std::string& output) {
+  const fs::path path = output;
+  std::error_code code;
+  if (path.has_filename() || !fs::is_symlink(path.parent_path(), code)) return output;
+  const fs::path folder = fs::canonical(path.parent_path(), code);
+  return code ? output : (folder / "").string();
+}
+
+namespace {
+
+using NamedPath = std::pair<const char*, std::string>;
+
+void add(std::vector<NamedPath>& paths, const char* flag, const std::optional<std::string>& path) {
+  if (path && !path->empty() && *path != "-") paths.emplace_back(flag, *path);
+}
+
+/// Whether writing `output` would take `path` away. Only what --output names may be a folder or
+/// numbered files.
+bool takes_away(const NamedPath& output, const std::string& path) {
+  return std::string_view(output.first) == "--output" ? would_replace(output.second, path)
+                                                      : resolved(output.second) == resolved(path);
+}
+
+void check_init_latents(const std::string& file) {
+  std::error_code ignored;
+  if (fs::is_regular_file(file, ignored)) return;
+  throw Error(ErrorKind::usage,
+              fmt::format("--init-latents {}: {}", file,
+                          fs::exists(file, ignored) ? "is not a file" : "there is no such file"));
+}
+
+}  // namespace
+
+void check_paths(const Job& job) {
+  std::vector<NamedPath> outputs, inputs;
+  add(outputs, "--output", job.output);
+  add(outputs, "--save-latents", job.request.save_latents);
+  add(outputs, "--contact-sheet", job.contact_sheet);
+  add(outputs, "--preview", job.preview);
+  add(inputs, "--image", job.image);
+  add(inputs, "--init-latents", job.request.init_latents);
+  add(inputs, "--model", job.model);
+  for (const NamedPath& output : outputs) {
+    for (const NamedPath& input : inputs) {
+      if (takes_away(output, input.second))
+        throw Error(ErrorKind::usage,
+                    fmt::format("{} {} would be overwritten by {} {}", input.first, input.second,
+                                output.first, output.second));
+    }
+    for (const NamedPath& other : outputs) {
+      if (&other != &output && takes_away(output, other.second))
+        throw Error(ErrorKind::usage,
+                    fmt::format("{} {} would be overwritten by {} {}", other.first, other.second,
+                                output.first, output.second));
+    }
+  }
+  if (job.request.init_latents) check_init_latents(*job.request.init_latents);
+}
+
+}  // namespace svd::cli

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "cli/raw_options.h"
+#include "media/resolve_encoding.h"
+#include "svd/request.h"
+#include "svd/result.h"
+
+namespace svd::cli {
+
+/// What a clip is made of.
+struct ClipSource {
+  std::string image_name;  ///< without folders
+  std::string image_sha256;
+  std::string model_name;  ///< without folders
+  std::string model_id;
+};
+
+/// What a file says about how it was made (docs/reproducibility.md): versions, picture, model,
+/// the resolved request, how the file was made, and parts that were computed again in float32. No
+/// path. `request_id` is a hash of all that decides the pixels and the file, so without threads,
+/// device, memory and versions.
+nlohmann::ordered_json clip_record(const ClipSource& source, const Request& request,
+                                   const media::Encoding& encoding, const EncodingOptions& options,
+                                   const std::vector<Retry>& retries);
+
+/// SHA-256 of a text in hexadecimal digits.
+std::string hash_of(const std::string& text);
+
+/// A record read back: the clip's options, and what its picture and model have to be.
+struct ReadRecord {
+  RawOptions options;
+  ClipSource source;
+  std::string request_id;
+};
+
+/// Throws Error{image} naming `source` if `text` is no record.
+ReadRecord read_record(const std::string& text, const std::string& source);
+
+}  // namespace svd::cli

@@ -1,0 +1,91 @@
+# What a file says about how it was made, and making it again.
+load ../support/cli
+
+@test "show prints the request, without a path" {
+  mkdir deep && mv in.png deep/
+  svd --image deep/in.png --model "$TINY" --frames 3 --steps 2 --size 64x64 --seed 7 --device cpu -o deep/out.mp4
+  svd show deep/out.mp4
+  expect_status 0
+  expect_json 'j["request"]["seed"], j["request"]["frames"], j["image"]["name"]' "(7, 3, 'in.png')"
+  expect_json 'len(j["image"]["sha256"]), len(j["model"]["id"]), j["model"]["name"]' "(64, 32, 'tiny-svd')"
+  [ "$(json 'j["image"]["sha256"]')" = "$(sha256sum deep/in.png | cut -d' ' -f1)" ]
+  [[ $output != *"$PWD"* && $output != *"$REPOSITORY"* ]] || fail "a path is told"
+}
+
+@test "replay gives the same bytes" {
+  tiny --fps 12 --motion-bucket-id 60 -o out.mp4
+  svd replay out.mp4 --models-dir "$REPOSITORY/models"
+  expect_status 0
+  cmp out.mp4 out-replay.mp4
+}
+
+@test "every format tells its request, itself or beside it" {
+  local name
+  for name in a.mp4 b.mov c.mkv d.webm e.gif f.webp g.y4m frames/ p_%04d.png q_%04d.jpg r_%04d.tiff; do
+    tiny -o "$name"
+    expect_status 0
+    svd show "${name//%04d/0000}"
+    expect_status 0
+    expect_json 'j["request"]["seed"]' 7
+  done
+  [ -e e.json ] && [ -e f.json ] && [ -e g.json ] && [ -e q.json ] && [ ! -e a.json ]
+}
+
+@test "replay of other formats gives the same bytes" {
+  local name
+  for name in c.mkv e.gif frames/ q_%04d.jpg; do tiny -o "$name"; done
+  svd replay c.mkv && cmp c.mkv c-replay.mkv
+  svd replay e.gif && cmp e.gif e-replay.gif
+  mkdir again
+  svd replay frames/ -o again/frames/ && diff -r frames again/frames
+  svd replay q_0000.jpg -o again/q_%04d.jpg && cmp q_0001.jpg again/q_0001.jpg
+}
+
+@test "--set changes one thing" {
+  tiny -o out.mp4
+  svd replay out.mp4 --set seed=8 -o eight.mp4
+  expect_status 0
+  tiny --seed 8 -o direct.mp4
+  cmp eight.mp4 direct.mp4
+  svd replay out.mp4 --set stepz=3 -o no.mp4
+  expect_status 2
+  expect_in_stderr "did you mean"
+}
+
+@test "another picture or model is refused, naming both" {
+  tiny -o out.mp4
+  sum=$(sha256sum in.png | cut -d' ' -f1)
+  python3 "$SUPPORT/pictures.py" rgb 64 64 other.png
+  other=$(sha256sum other.png | cut -d' ' -f1)
+  refused 3 "$sum" replay out.mp4 --image other.png
+  expect_in_stderr "$other"
+  rm in.png
+  refused 3 "is neither beside out.mp4 nor here" replay out.mp4
+  mv other.png in.png
+  refused 3 "is neither beside" replay out.mp4
+}
+
+@test "a file without a record is refused" {
+  tiny --no-metadata -o out.mp4
+  refused 3 "holds no request" show out.mp4
+  refused 3 "holds no request" replay out.mp4
+  refused 3 "none.mp4" show none.mp4
+}
+
+@test "--sidecar writes the request beside an MP4 too" {
+  tiny --sidecar -o out.mp4
+  svd show out.mp4
+  expect_json 'j' "$(python3 -c 'import json; print(json.load(open("out.json")))')"
+}
+
+@test "saved latents are decoded again" {
+  tiny --save-latents l.safetensors -o out.mp4
+  svd decode l.safetensors -o again.mp4
+  expect_status 0
+  cmp <(ffmpeg -v error -i out.mp4 -f rawvideo -) <(ffmpeg -v error -i again.mp4 -f rawvideo -)
+  svd decode l.safetensors --fps 24 -o fast.gif --loop bounce
+  expect_status 0
+  svd show fast.gif
+  expect_json 'j["request"]["fps"], j["encoding"]["loop"]' "(24.0, 'bounce')"
+  refused 2 "in.png" decode in.png
+}
