@@ -45,7 +45,7 @@ ccache cmd:ccache ?
 END
   if [[ $tools == on ]]; then
     printf '%s\n' 'clang-format-14 cmd:clang-format-14' 'clang-tidy-14 cmd:clang-tidy-14' 'shellcheck cmd:shellcheck' \
-      'clang-14 cmd:clang++-14' 'libclang-rt-14-dev fuzzer'
+      'clang-14 cmd:clang++-14' 'libclang-rt-14-dev fuzzer' 'chromium cmd:chromium' 'parallel cmd:parallel'
   fi
   if ! own_torch >/dev/null && wheels_missing; then
     printf '%s\n' 'python3-pip pip' 'unzip cmd:unzip ?'
