@@ -4,7 +4,7 @@
     browser_check.py sorted PAGE KEY     prints the values of KEY in the order of the cards, sorted
                                          by it upwards and then downwards, as two JSON lists
     browser_check.py filtered PAGE TEXT  prints how many cards a filter leaves
-    browser_check.py playing PAGE        waits until all visible videos play and prints how many
+    browser_check.py playing PAGE        waits until the videos in view play and prints how many
     browser_check.py foreign PAGE        prints every address of a network that the page asked for
     browser_check.py screenshot PAGE WIDTH light|dark PNG
     browser_check.py play CLIP           plays a clip, seeks to its middle, prints what the player says
@@ -162,7 +162,8 @@ def check_filtered(browser: Browser, page: str, text: str):
 
 def check_playing(browser: Browser, page: str):
     browser.open(page)
-    shown = "[...document.querySelectorAll('video')].filter(v => v.getBoundingClientRect().bottom < innerHeight)"
+    half_shown = "v => v.getBoundingClientRect().top + v.clientHeight / 2 < innerHeight"
+    shown = f"[...document.querySelectorAll('video')].filter({half_shown})"
     browser.wait_for(f"{shown}.length > 0 && {shown}.every(v => v.currentTime > 0 && !v.paused)")
     print(browser.value(f"{shown}.length"))
     browser.value("document.forms[0].elements.play.click()")
