@@ -64,6 +64,11 @@ std::string request_id_of(const std::string& output) {
   }
 }
 
+/// A file name need not be UTF-8; JSON must be.
+std::string text_of(const nlohmann::ordered_json& record) {
+  return record.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
 std::string base_name(const std::string& path) {
   const fs::path named = path;
   return (named.has_filename() ? named : named.parent_path()).filename().string();
@@ -194,7 +199,8 @@ void ClipRenderer::resolve(Clip& clip) const {
 void ClipRenderer::identify(Clip& clip) const {
   const auto record = clip_record(clip.source, clip.request, clip.encoding, clip.job.encoding, {});
   clip.report.request_id = record["request_id"];
-  if (clip.request.save_latents && clip.job.metadata) clip.request.latents_metadata = record.dump();
+  if (clip.request.save_latents && clip.job.metadata)
+    clip.request.latents_metadata = text_of(record);
 }
 
 bool ClipRenderer::is_adopted(const Clip& clip) const {
@@ -253,9 +259,8 @@ void ClipRenderer::run(Clip& clip) {
   LateSink sink(clip.encoding.input_bit_depth(), [&] {
     media::OutputOptions output = output_options(job, clip.request);
     if (job.metadata)
-      output.metadata =
-          clip_record(clip.source, clip.request, clip.encoding, job.encoding, progress.retries())
-              .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+      output.metadata = text_of(
+          clip_record(clip.source, clip.request, clip.encoding, job.encoding, progress.retries()));
     return media::open_output(output);
   });
   progress_.begin_clip(job.index);

@@ -89,3 +89,14 @@ load ../support/cli
   expect_json 'j["request"]["fps"], j["encoding"]["loop"]' "(24.0, 'bounce')"
   refused 2 "in.png" decode in.png
 }
+
+@test "a picture's name need not be UTF-8" {
+  name=$(printf 'p\xff.png')
+  cp in.png "$name"
+  svd --image "$name" --model tiny --frames 2 --steps 1 --size 64x64 --seed 7 --device cpu --save-latents l.safetensors -o out.mp4
+  expect_status 0
+  svd show out.mp4
+  expect_status 0
+  svd decode l.safetensors -o again.mp4
+  expect_status 0
+}
