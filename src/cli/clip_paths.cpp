@@ -50,7 +50,8 @@ bool output_exists(const std::string& output) {
   if (const auto numbered = media::parse_numbered_name(path.filename().string()))
     return fs::exists(media::parent_folder(path) / numbered->file(0), code);
   if (!path.has_filename()) return fs::exists(path, code) && !fs::is_empty(path, code);
-  return fs::exists(path, code);
+  // An empty file is what a full disk or a power cut leaves.
+  return fs::exists(path, code) && !(fs::is_regular_file(path, code) && fs::is_empty(path, code));
 }
 
 std::string behind_links(const std::string& output) {

@@ -10,7 +10,7 @@ namespace svd::cli {
 /// A link to a folder stands for the folder.
 std::string behind_links(const std::string& output);
 
-/// Whether there is a file, a folder with something in it, or the first of numbered files.
+/// Whether there is a file or folder with something in it, or the first of numbered files.
 bool output_exists(const std::string& output);
 
 /// Whether `path` lies in `folder` or is it.

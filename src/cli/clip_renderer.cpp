@@ -132,7 +132,9 @@ bool ClipRenderer::is_left_out(Clip& clip) const {
   clip.may_adopt = there && options_.existing == Existing::adopt;
   // What may be adopted is looked at again, once it is known what it would have to be.
   media::check_output(planned_output(job, job.overwrite || clip.may_adopt));
-  if (job.request.save_latents) media::check_output_file(*job.request.save_latents, job.overwrite);
+  if (job.request.save_latents)
+    media::check_output_file(*job.request.save_latents,
+                             job.overwrite || options_.existing == Existing::adopt);
   return false;
 }
 

@@ -83,7 +83,7 @@ class Batch {
     const auto results = results_path(options);
     if (options.resume) {
       if (results) finished_ = Results::finished(*results);
-      remove_leftovers(jobs_, console);
+      if (!options.dry_run) remove_leftovers(jobs_, console);
     }
     if (results && !options.dry_run) results_.emplace(*results);
   }
@@ -112,7 +112,7 @@ void Batch::run() {
                             : options_.skip_existing ? Existing::skip
                                                      : Existing::refuse;
   const auto begin = [&] {
-    return signals_.begin([this] { console_.info("stopping ... (again to force)"); });
+    return signals_.begin([&console = console_] { console.info("stopping ... (again to force)"); });
   };
   ClipRenderer renderer(console_, {existing, options_.dry_run, !alone}, begin);
   for (const Job& job : jobs_) {
@@ -274,7 +274,10 @@ void decode(const DecodeOptions& options, Console& console, SignalWatcher& signa
 
 std::string show(const std::string& file) {
   const auto text = media::read_metadata(file);
-  if (text) return *text;
+  if (text && text->starts_with('{') && text->find("\"svd_gen\"") != std::string::npos) {
+    read_record(*text, file);  // another program's comment is no record
+    return *text;
+  }
   throw Error(ErrorKind::image, file + ": holds no request of svd-gen, and none lies beside it",
               "only files written without --no-metadata do");
 }

@@ -165,11 +165,9 @@ void choose_rate(const OutputOptions& options, const Format& format, Encoding& e
   encoding.rate_den = rate.den;
   encoding.fps = av_q2d(rate);
   if (format.name != "gif") return;
-  constexpr double shortest_delay_fps = 100, usual_players_fps = 50;
-  if (encoding.fps > shortest_delay_fps)
-    refuse("GIF has no more than 100 frames a second", "--fps, or another format");
-  if (encoding.fps > usual_players_fps)
-    encoding.notices.emplace_back("many players slow a GIF of more than 50 frames a second down");
+  constexpr double most_fps = 50;  // players slow shorter delays down
+  if (encoding.fps > most_fps)
+    refuse("GIF has no more than 50 frames a second", "--fps, or another format");
 }
 
 /// Sets encoder and pixel format to the first pair that opens. Returns whether there is one.
