@@ -99,16 +99,17 @@ class PatternSink : public SequenceSink {
 
  protected:
   void publish() override {
-    int published = 0;
+    // The first frame comes last: it says that the clip is whole.
+    int next = written_ - 1;
     try {
-      for (; published < written_; ++published) {
-        const std::string file = name_.file(published);
+      for (; next >= 0; --next) {
+        const std::string file = name_.file(next);
         publish_file(temporary_.temporary_path() / file, folder() / file, options_.overwrite);
       }
     } catch (const Error&) {
       std::error_code ignored;
-      while (!options_.overwrite && published-- > 0)
-        fs::remove(folder() / name_.file(published), ignored);
+      while (!options_.overwrite && ++next < written_)
+        fs::remove(folder() / name_.file(next), ignored);
       throw;
     }
   }
