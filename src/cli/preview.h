@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,13 +28,20 @@ class PreviewingProgress : public Observer {
     progress_.on_stage_end(stage, seconds);
   }
   void on_retry(Stage stage, Dtype from) override {
-    retries_.push_back({stage, from});
+    {
+      const std::lock_guard lock(mutex_);
+      retries_.push_back({stage, from});
+    }
     progress_.on_retry(stage, from);
   }
   bool wants_preview() const override { return file_.has_value(); }
   void on_preview(int step, const std::vector<Image>& frames) override;
 
-  const std::vector<Retry>& retries() const { return retries_; }
+  /// So far; from any thread.
+  std::vector<Retry> retries() const {
+    const std::lock_guard lock(mutex_);
+    return retries_;
+  }
 
  private:
   void write(const std::vector<Image>& frames) const;
@@ -41,6 +49,7 @@ class PreviewingProgress : public Observer {
   Progress& progress_;
   std::optional<std::string> file_;
   double fps_;
+  mutable std::mutex mutex_;
   std::vector<Retry> retries_;
 };
 
