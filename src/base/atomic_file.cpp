@@ -48,6 +48,15 @@ fs::path hidden_sibling(const fs::path& path) {
   return folder_of(path) / name;
 }
 
+/// A descriptor of `path` with a lock on it; -1 where another process holds one, or there can be
+/// none (a file system without locks).
+int lock(const fs::path& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0) return file;
+  if (file >= 0) close(file);
+  return -1;
+}
+
 void create(const fs::path& temporary, const fs::path& final_path, AtomicPath::Type type) {
   if (type == AtomicPath::Type::folder) {
     if (mkdir(temporary.c_str(), 0777) != 0) fail("cannot create", final_path, errno);
@@ -58,13 +67,13 @@ void create(const fs::path& temporary, const fs::path& final_path, AtomicPath::T
   close(file);
 }
 
-/// A descriptor of `path` with a lock on it; -1 where another process holds one, or there can be
-/// none (a file system without locks).
-int lock(const fs::path& path) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0) return file;
-  if (file >= 0) close(file);
-  return -1;
+/// Between its creation and its lock another process may have taken a temporary for abandoned.
+bool is_ours(int locked, const fs::path& path) {
+  struct stat held {
+  }, named{};
+  if (locked < 0) return stat(path.c_str(), &named) == 0;  // a file system without locks
+  return fstat(locked, &held) == 0 && stat(path.c_str(), &named) == 0 &&
+         held.st_ino == named.st_ino && held.st_dev == named.st_dev;
 }
 
 void sync_file(const fs::path& path) {
@@ -154,9 +163,16 @@ void publish_file(const fs::path& from, const fs::path& to, bool overwrite) {
 }
 
 AtomicPath::AtomicPath(const fs::path& final_path, Type type)
-    : final_(without_trailing_slash(final_path)), temporary_(hidden_sibling(final_)), type_(type) {
-  create(temporary_, final_, type_);
-  lock_ = lock(temporary_);
+    : final_(without_trailing_slash(final_path)), type_(type) {
+  constexpr int kAttempts = 8;
+  for (int i = 0; i < kAttempts; ++i) {
+    temporary_ = hidden_sibling(final_);
+    create(temporary_, final_, type_);
+    lock_ = lock(temporary_);
+    if (is_ours(lock_, temporary_)) return;
+    if (lock_ >= 0) close(lock_);
+  }
+  fail("cannot create", final_, EAGAIN);
 }
 
 AtomicPath::~AtomicPath() {

@@ -17,7 +17,7 @@ class AtomicPath {
  public:
   enum class Type { file, folder };
 
-  /// Creates the (empty) temporary. The parent must exist.
+  /// Creates and locks the (empty) temporary. The parent must exist.
   AtomicPath(const std::filesystem::path& final_path, Type type);
   ~AtomicPath();
   AtomicPath(const AtomicPath&) = delete;

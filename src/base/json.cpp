@@ -158,6 +158,10 @@ Json read_json_file(const std::filesystem::path& path, ErrorKind kind, std::size
   return parse_json(text, path.string(), kind);
 }
 
+std::string one_line(const nlohmann::ordered_json& json) {
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
 JsonObject::JsonObject(const Json& value, std::string source, ErrorKind kind)
     : value_(&value), source_(std::move(source)), kind_(kind) {
   if (!value.is_object()) {

@@ -28,6 +28,14 @@ Json parse_json(std::string_view text, const std::string& source, ErrorKind kind
 Json read_json_file(const std::filesystem::path& path, ErrorKind kind,
                     std::size_t max_bytes = std::size_t{16} << 20);
 
+/// JSON on one line. Text that is no UTF-8, as file names may be, is replaced where it is broken.
+std::string one_line(const nlohmann::ordered_json& json);
+
+template <typename T>
+nlohmann::ordered_json or_null(const std::optional<T>& value) {
+  return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
+}
+
 /// Typed access to one object. Every offence throws Error{kind} with the source, the key, the value
 /// and what was expected. A key that holds null counts as absent. Without a default a key is
 /// required. Refers to the Json it was made from.

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "base/json.h"
 #include "svd/error.h"
 
 namespace svd {
@@ -147,9 +148,6 @@ void validate(const RequestOptions& options) {
 }
 
 std::string to_json(const Request& request) {
-  const auto path = [](const std::optional<std::string>& value) {
-    return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
-  };
   const nlohmann::ordered_json json = {
       {"frames", request.frames},
       {"fps", request.fps},
@@ -167,15 +165,13 @@ std::string to_json(const Request& request) {
       {"vae_dtype", to_string(request.vae_dtype)},
       {"device", request.device},
       {"threads", request.threads},
-      {"memory_bytes", request.memory_bytes ? nlohmann::ordered_json(*request.memory_bytes)
-                                            : nlohmann::ordered_json()},
+      {"memory_bytes", or_null(request.memory_bytes)},
       {"decode_chunk", request.decode_chunk},
       {"profile", to_string(request.profile)},
-      {"save_latents", path(request.save_latents)},
-      {"init_latents", path(request.init_latents)},
+      {"save_latents", or_null(request.save_latents)},
+      {"init_latents", or_null(request.init_latents)},
   };
-  // A file name need not be UTF-8; JSON must be.
-  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return one_line(json);
 }
 
 }  // namespace svd

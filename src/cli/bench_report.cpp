@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "cli/report.h"
 #include "cli/version.h"
 
@@ -29,11 +30,6 @@ double load_seconds(const BenchReport& report) {
   for (const StageRecord& record : report.stages)
     if (is_load(record.stage)) seconds += record.seconds;
   return seconds;
-}
-
-template <class T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json();
 }
 
 Json seconds_json(const BenchReport& report) {

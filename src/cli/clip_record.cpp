@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/version.h"
+#include "media/metadata.h"
 #include "media/sha256.h"
 #include "svd/error.h"
 #include "svd/version.h"
@@ -67,8 +68,7 @@ OrderedJson clip_record(const ClipSource& source, const Request& request,
 
   OrderedJson decisive = resolved;
   for (const char* key : {"threads", "device"}) decisive.erase(key);
-  const std::string id = hash_of(OrderedJson({decisive, file, source.image_sha256, source.model_id})
-                                     .dump(-1, ' ', false, OrderedJson::error_handler_t::replace));
+  const std::string id = hash_of(one_line({decisive, file, source.image_sha256, source.model_id}));
 
   OrderedJson record = {{"svd_gen", version()}, {"request_id", id},    {"image", image},
                         {"model", model},       {"request", resolved}, {"encoding", file}};
@@ -77,11 +77,25 @@ OrderedJson clip_record(const ClipSource& source, const Request& request,
   return record;
 }
 
-ReadRecord read_record(const std::string& text, const std::string& source) {
-  const Json json = parse_json(text, source, ErrorKind::image);
+std::optional<OrderedJson> parse_record(const std::string& text) {
+  try {
+    const Json json = parse_json(text, "record", ErrorKind::image);  // strict: anyone wrote it
+    if (json.is_object() && json.contains("svd_gen") && json.contains("request"))
+      return OrderedJson::parse(text);  // in the order that people read
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::optional<OrderedJson> find_record(const std::filesystem::path& file) {
+  const auto text = media::read_metadata(file);
+  return text ? parse_record(*text) : std::nullopt;
+}
+
+ReadRecord read_record(const OrderedJson& written, const std::string& source) {
+  const Json json = written;
   const JsonObject object(json, source, ErrorKind::image);
-  if (!object.has("svd_gen") || !object.has("request"))
-    throw Error(ErrorKind::image, source + ": holds no request of svd-gen");
   ReadRecord record;
   record.request_id = text_of(object, "request_id");
   const JsonObject image = object.object("image");
@@ -93,6 +107,15 @@ ReadRecord read_record(const std::string& text, const std::string& source) {
   record.options = read_json_options(object.at("request"), source, source, ErrorKind::image)
                        .over(read_json_options(encoding, source, source, ErrorKind::image));
   return record;
+}
+
+std::string request_id_of(const std::string& output) {
+  try {
+    const auto record = find_record(output);
+    return record ? read_record(*record, output).request_id : std::string();
+  } catch (const Error&) {
+    return {};  // something else of that name
+  }
 }
 
 }  // namespace svd::cli

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,13 @@ nlohmann::ordered_json clip_record(const ClipSource& source, const Request& requ
                                    const media::Encoding& encoding, const EncodingOptions& options,
                                    const std::vector<Retry>& retries);
 
+/// A record from the text that holds it; null where it is none.
+std::optional<nlohmann::ordered_json> parse_record(const std::string& text);
+
+/// The record in a file, or beside it; null where svd-gen did not make it (another program's
+/// comment is no record). Throws Error{image} if the file cannot be read.
+std::optional<nlohmann::ordered_json> find_record(const std::filesystem::path& file);
+
 /// SHA-256 of a text in hexadecimal digits.
 std::string hash_of(const std::string& text);
 
@@ -37,7 +46,10 @@ struct ReadRecord {
   std::string request_id;
 };
 
-/// Throws Error{image} naming `source` if `text` is no record.
-ReadRecord read_record(const std::string& text, const std::string& source);
+/// Throws Error{image} naming `source` for values that no record has.
+ReadRecord read_record(const nlohmann::ordered_json& written, const std::string& source);
+
+/// The request id that a finished output carries; empty: none.
+std::string request_id_of(const std::string& output);
 
 }  // namespace svd::cli

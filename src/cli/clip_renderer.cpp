@@ -14,7 +14,6 @@
 #include "cli/preview.h"
 #include "media/fit.h"
 #include "media/frame_writer.h"
-#include "media/metadata.h"
 #include "media/output_name.h"
 #include "media/picture.h"
 #include "media/resolve_encoding.h"
@@ -54,21 +53,6 @@ media::OutputOptions planned_output(const Job& job, bool overwrite) {
   return output;
 }
 
-/// The request id that a finished output carries; empty: none.
-std::string request_id_of(const std::string& output) {
-  try {
-    const auto text = media::read_metadata(output);
-    return text ? read_record(*text, output).request_id : std::string();
-  } catch (const Error&) {
-    return {};  // something else of that name
-  }
-}
-
-/// A file name need not be UTF-8; JSON must be.
-std::string text_of(const nlohmann::ordered_json& record) {
-  return record.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-}
-
 std::string base_name(const std::string& path) {
   const fs::path named = path;
   return (named.has_filename() ? named : named.parent_path()).filename().string();
@@ -81,6 +65,18 @@ void check_hash(const std::string& what, const std::string& name, const std::str
               fmt::format("{} {} is not the one that was used: its {} is {}, not {}", what, name,
                           kind == ErrorKind::image ? "SHA-256" : "id", found, expected),
               hint);
+}
+
+// Numbered frames are replaced one by one, so those of a longer clip outlive a shorter one.
+void warn_about_later_frames(const Job& job, int frames, Console& console, Report& report) {
+  const fs::path output = job.output;
+  const auto numbered = media::parse_numbered_name(output.filename().string());
+  if (!numbered) return;
+  const fs::path next = media::parent_folder(output) / numbered->file(frames);
+  std::error_code code;
+  if (!fs::exists(next, code)) return;
+  report.warnings.push_back(next.string() + " and what follows are of another clip");
+  console.warning(report.warnings.back());
 }
 
 }  // namespace
@@ -135,6 +131,7 @@ bool ClipRenderer::is_left_out(Clip& clip) const {
   if (job.request.save_latents)
     media::check_output_file(*job.request.save_latents,
                              job.overwrite || options_.existing == Existing::adopt);
+  if (job.preview) media::check_output_file(*job.preview, true);
   return false;
 }
 
@@ -202,7 +199,7 @@ void ClipRenderer::identify(Clip& clip) const {
   const auto record = clip_record(clip.source, clip.request, clip.encoding, clip.job.encoding, {});
   clip.report.request_id = record["request_id"];
   if (clip.request.save_latents && clip.job.metadata)
-    clip.request.latents_metadata = text_of(record);
+    clip.request.latents_metadata = one_line(record);
 }
 
 bool ClipRenderer::is_adopted(const Clip& clip) const {
@@ -227,6 +224,9 @@ void ClipRenderer::announce(const Clip& clip) const {
   if (console_.options().quiet && clip.job.seed_is_drawn)
     console_.always(fmt::format("seed {}", clip.request.seed));  // or it could not be made again
   console_.info(clip_line(clip.request));
+  if (clip.encoding.frames != clip.request.frames)
+    console_.info(fmt::format("written as {} frames at {:.6g} fps = {:.2f} s", clip.encoding.frames,
+                              clip.encoding.fps, clip.encoding.frames / clip.encoding.fps));
   const std::string choices = describe_choices(*clip.report.memory);
   if (!choices.empty())
     console_.info(fmt::format("memory: {}, to stay within {}", choices,
@@ -242,18 +242,6 @@ void ClipRenderer::turn_preset_size(Clip& clip) {
     std::swap(clip.options.width, clip.options.height);
 }
 
-// Numbered frames are replaced one by one, so those of a longer clip outlive a shorter one.
-void warn_about_later_frames(const Job& job, int frames, Console& console, Report& report) {
-  const fs::path output = job.output;
-  const auto numbered = media::parse_numbered_name(output.filename().string());
-  if (!numbered) return;
-  const fs::path next = media::parent_folder(output) / numbered->file(frames);
-  std::error_code code;
-  if (!fs::exists(next, code)) return;
-  report.warnings.push_back(next.string() + " and what follows are of another clip");
-  console.warning(report.warnings.back());
-}
-
 void ClipRenderer::run(Clip& clip) {
   const std::stop_token stop = this->stop();
   const Job& job = clip.job;
@@ -261,7 +249,7 @@ void ClipRenderer::run(Clip& clip) {
   LateSink sink(clip.encoding.input_bit_depth(), [&] {
     media::OutputOptions output = output_options(job, clip.request);
     if (job.metadata)
-      output.metadata = text_of(
+      output.metadata = one_line(
           clip_record(clip.source, clip.request, clip.encoding, job.encoding, progress.retries()));
     return media::open_output(output);
   });
@@ -314,8 +302,8 @@ void ClipRenderer::decode(const Job& given, Report& report) {
             .from_latents = true};
   check_usage(job);
   const LatentsInfo latents = read_latents_info(job.image);
-  const bool is_known = !latents.metadata.empty();
-  if (is_known) clip.source = read_record(latents.metadata, job.image).source;
+  if (const auto record = parse_record(latents.metadata))
+    clip.source = read_record(*record, job.image).source;
   clip.options.frames = latents.frames;
   if (!clip.options.width) {
     clip.options.width = latents.width * kLatentCell;

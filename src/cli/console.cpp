@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "base/json.h"
+
 namespace svd::cli {
 namespace {
 
@@ -80,8 +82,7 @@ void Console::error(const std::string& text, const std::string& hint) {
 }
 
 void Console::event(const nlohmann::ordered_json& json) {
-  if (options_.json)
-    write_line(json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  if (options_.json) write_line(one_line(json));
 }
 
 void Console::message(const char* level, const std::string& text) {

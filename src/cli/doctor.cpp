@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json.h"
 #include "cli/machine.h"
 #include "cli/report.h"
 #include "cli/version.h"
@@ -63,8 +64,6 @@ class Examination {
   std::string lines_;
   int code_ = 0;
 };
-
-Json or_null(const std::optional<std::int64_t>& number) { return number ? Json(*number) : Json(); }
 
 void examine_processor(Examination& examination) {
   const CpuInfo cpu = cpu_info();

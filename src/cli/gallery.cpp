@@ -17,10 +17,10 @@
 
 #include "base/atomic_file.h"
 #include "base/json.h"
+#include "cli/clip_record.h"
 #include "cli/gallery_page.h"
 #include "cli/report.h"
 #include "media/frame_writer.h"
-#include "media/metadata.h"
 
 namespace svd::cli {
 namespace {
@@ -112,7 +112,7 @@ class Finder {
 std::string as_text(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number_float()) return fmt::format("{}", value.get<double>());
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return one_line(value);
 }
 
 using Settings = std::vector<std::pair<std::string, std::string>>;
@@ -148,14 +148,11 @@ Settings settings_of(const Json& record, int files) {
 /// Null: a file that svd-gen did not make.
 std::optional<Json> record_of(const fs::path& file, Console& console) {
   try {
-    const auto text = media::read_metadata(file);
-    if (!text) return std::nullopt;
-    Json record = parse_json(*text, file.string(), ErrorKind::image);
-    if (record.is_object() && record.contains("svd_gen")) return record;
+    return find_record(file);
   } catch (const Error& error) {
     console.debug(fmt::format("left out: {}", error.what()));
+    return std::nullopt;
   }
-  return std::nullopt;
 }
 
 /// Absolute, without links and dots.

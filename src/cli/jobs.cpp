@@ -128,6 +128,8 @@ std::vector<Job> with_seeds(const std::vector<Job>& sources, const RenderOptions
     for (const std::uint64_t seed : options.seeds) add(source, seed);
     for (int i = 0; options.seeds.empty() && i < options.repeat; ++i) {
       auto seed = source.request.seed;
+      if (seed && *seed > UINT64_MAX - static_cast<std::uint64_t>(i))
+        refuse(fmt::format("--seed {} cannot be counted up {} times", *seed, options.repeat));
       if (seed) *seed += static_cast<std::uint64_t>(i);
       add(source, seed);
     }
@@ -194,7 +196,22 @@ void name_outputs(std::vector<Job>& jobs) {
   }
 }
 
+void check_standard_input(const std::vector<Job>& jobs) {
+  const auto reads = [](const Job& job) { return job.image == "-"; };
+  if (std::count_if(jobs.begin(), jobs.end(), reads) > 1)
+    refuse("standard input can be read once: --image - makes one clip",
+           "save the picture to a file first");
+}
+
 }  // namespace
+
+Job alone(Job job) {
+  job.seed_is_drawn = !job.request.seed;
+  if (job.seed_is_drawn) job.request.seed = std::random_device{}();
+  std::vector<Job> jobs = {std::move(job)};
+  name_outputs(jobs);
+  return jobs.front();
+}
 
 bool is_picture_name(const std::string& name) {
   constexpr std::array<std::string_view, 13> kExtensions = {
@@ -238,6 +255,7 @@ std::string fill_template(const std::string& flag, const std::string& text, cons
 
 std::vector<Job> list_jobs(const RenderOptions& options) {
   std::vector<Job> jobs = with_seeds(sources_of(options), options);
+  check_standard_input(jobs);
   name_outputs(jobs);
   std::erase_if(
       jobs, [&](const Job& job) { return job.index % options.shard.count != options.shard.index; });

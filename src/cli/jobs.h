@@ -15,6 +15,9 @@ namespace svd::cli {
 /// Error{image} where there is no picture.
 std::vector<Job> list_jobs(const RenderOptions& options);
 
+/// One clip by itself, with its names filled in and a seed drawn if it has none.
+Job alone(Job job);
+
 /// `text` with {stem}, {seed} and {index} replaced; {index:04} has leading zeros, {{ and }} are
 /// braces. Throws Error{usage} naming `flag` for other names.
 std::string fill_template(const std::string& flag, const std::string& text, const Job& job);

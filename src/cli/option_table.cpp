@@ -69,7 +69,7 @@ const std::vector<OptionRow>& render_options() {
       {kOutput, "--contact-sheet", "FILE", nullptr, "also write all frames on one PNG or JPEG"},
       {kOutput, "--preview", "FILE", nullptr,
        "rewrite this small animated WebP after every step with what\n"
-       "the clip looks like so far"},
+       "the clip looks like so far; it stays when a run is stopped"},
       {kOutput, "--sidecar", nullptr, nullptr,
        "write the request to NAME.json too, as is always done for\n"
        "formats that cannot hold it"},
@@ -111,7 +111,7 @@ const std::vector<OptionRow>& render_options() {
       {kFile, "--loop", "forward|bounce", "forward", "bounce: the frames run back at the end"},
       {kFile, "--interpolate", "N", "1",
        "N times the frame rate by motion compensation (lossy: the\n"
-       "frames in between are guessed)"},
+       "frames in between are guessed): (frames - 1) * N + 1 frames"},
 
       {kCompute, "--device", "auto|cpu|cuda[:N]", "auto", "where to compute; rounding differs"},
       {kCompute, "--dtype", "auto|float32|bfloat16|float16", "auto",

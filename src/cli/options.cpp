@@ -66,9 +66,6 @@ EncodingOptions read_encoding(const RawOptions& raw) {
   read(raw, "--bit-depth", encoding.bit_depth, parse_int);
   read(raw, "--loop", encoding.loop, parse_loop);
   read(raw, "--interpolate", encoding.interpolate, parse_int);
-  if (encoding.interpolate < 1 || encoding.interpolate > 16)
-    refuse(
-        fmt::format("--interpolate {} is out of range: 1 to 16 is accepted", encoding.interpolate));
   encoding.sidecar = raw.is_set("--sidecar");
   return encoding;
 }

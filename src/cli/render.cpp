@@ -1,5 +1,7 @@
 #include "cli/render.h"
 
+#include <nlohmann/json.hpp>
+
 #include "svd/error.h"
 
 #ifdef SVD_HAVE_MEDIA
@@ -8,7 +10,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <functional>
-#include <nlohmann/json.hpp>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -18,8 +20,9 @@
 #include "cli/clip_renderer.h"
 #include "cli/jobs.h"
 #include "cli/results.h"
+#include "media/formats.h"
+#include "media/frame_writer.h"
 #include "media/input_file.h"
-#include "media/metadata.h"
 #include "media/output_name.h"
 #include "media/sha256.h"
 #include "svd/generator.h"
@@ -50,7 +53,7 @@ std::string job_key(const Job& job) {
         !json.contains(json_key(name)))
       json[json_key(name)] = *text;
   }
-  return hash_of(json.dump(-1, ' ', false, Json::error_handler_t::replace)).substr(0, 16);
+  return hash_of(one_line(json)).substr(0, 16);
 }
 
 Json results_line(const Report& report, const std::string& key) {
@@ -63,10 +66,21 @@ Json results_line(const Report& report, const std::string& key) {
 /// What killed runs left where these clips are written.
 void remove_leftovers(const std::vector<Job>& jobs, Console& console) {
   std::set<std::string> folders;
-  for (const Job& job : jobs) folders.insert(media::parent_folder(job.output).string());
+  for (const Job& job : jobs) {
+    for (const auto& path :
+         {std::optional(job.output), job.request.save_latents, job.contact_sheet, job.preview})
+      if (path) folders.insert(media::parent_folder(*path).string());
+  }
   int removed = 0;
   for (const std::string& folder : folders) removed += remove_abandoned(folder);
   if (removed > 0) console.info(fmt::format("removed {} half-written files", removed));
+}
+
+/// Begins to listen for signals when it is called.
+std::function<std::stop_token()> stop_on(SignalWatcher& signals, Console& console) {
+  return [&signals, &console] {
+    return signals.begin([&console] { console.info("stopping ... (again to force)"); });
+  };
 }
 
 /// Works through a list.
@@ -91,6 +105,7 @@ class Batch {
   void run();
 
  private:
+  bool is_finished(const Job& job, const std::string& key) const;
   void run_one(ClipRenderer& renderer, const Job& job);
   void note(const Report& report, const std::string& key);
   void summarise() const;
@@ -101,20 +116,18 @@ class Batch {
   SignalWatcher& signals_;
   Outcome& outcome_;
   std::vector<Job> jobs_;
-  std::set<std::string> finished_;
+  std::map<std::string, std::string> finished_;  ///< request ids by the keys of clips
   std::optional<Results> results_;
 };
 
 void Batch::run() {
   const bool alone = jobs_.size() == 1;
-  outcome_.is_list = !alone || options_.batch;
+  outcome_.is_list = !alone || options_.batch || options_.image_dir || options_.shard.count > 1;
   const Existing existing = options_.resume          ? Existing::adopt
                             : options_.skip_existing ? Existing::skip
                                                      : Existing::refuse;
-  const auto begin = [&] {
-    return signals_.begin([&console = console_] { console.info("stopping ... (again to force)"); });
-  };
-  ClipRenderer renderer(console_, {existing, options_.dry_run, !alone}, begin);
+  ClipRenderer renderer(console_, {existing, options_.dry_run, !alone},
+                        stop_on(signals_, console_));
   for (const Job& job : jobs_) {
     if (!alone)
       console_.info(
@@ -126,13 +139,20 @@ void Batch::run() {
   if (outcome_.is_list) summarise();
 }
 
+/// Whether the results say so, and the file is what they speak of, if it can tell.
+bool Batch::is_finished(const Job& job, const std::string& key) const {
+  const auto found = finished_.find(key);
+  if (found == finished_.end() || !output_exists(job.output)) return false;
+  return !job.metadata || request_id_of(job.output) == found->second;
+}
+
 void Batch::run_one(ClipRenderer& renderer, const Job& job) {
   const std::string key = job_key(job);
   Report& report = outcome_.reports.emplace_back();
   report.index = job.index;
   report.image = job.image;
   report.output = job.output;
-  if (finished_.contains(key) && output_exists(job.output)) {
+  if (is_finished(job, key)) {
     report.skipped = true;
     console_.info(job.output + " was finished before");
     return;
@@ -179,8 +199,8 @@ void Batch::summarise() const {
   console_.info(line);
   for (const Report& report : outcome_.reports) {
     if (report.failure)
-      console_.always(fmt::format("  {}: {} ({})", report.output, report.failure->message,
-                                  report.failure->exit_code));
+      console_.info(fmt::format("  {}: {} ({})", report.output, report.failure->message,
+                                report.failure->exit_code));
   }
 }
 
@@ -196,24 +216,29 @@ std::optional<std::string> find_picture(const std::string& file, const ClipSourc
   return std::nullopt;
 }
 
-std::string replay_output(const std::string& file, const RawOptions& options) {
+/// A name beside the old one's, in the current folder; `format` is what it shall be.
+std::string replay_output(const std::string& file, const std::string& format) {
   std::error_code code;
   fs::path name = fs::path(file);
   if (!name.has_filename()) name = name.parent_path();
-  if (fs::is_directory(name, code)) return name.filename().string() + "-replay/";
-  std::string extension = name.extension().string();
-  if (const std::string* const format = options.text("--format"))
-    if (*format == "png" || *format == "jpeg" || *format == "tiff")
-      return name.stem().string() + "-replay_%05d" + (extension.empty() ? ".png" : extension);
-  return name.stem().string() + "-replay" + extension;
+  const media::Format& wanted = *media::find_format(format);
+  if (wanted.container == media::Container::pictures && fs::is_directory(name, code))
+    return fmt::format("{}-replay/", name.filename().string());
+  std::string stem = name.stem().string();
+  if (const auto numbered = media::parse_numbered_name(stem)) stem = numbered->prefix;
+  const std::string number = wanted.container == media::Container::pictures ? "_%05d" : "";
+  return fmt::format("{}-replay{}{}", stem, number, wanted.extensions.front());
 }
 
-void run_alone(Console& console, SignalWatcher& signals, bool dry_run,
-               const std::function<void(ClipRenderer&)>& body) {
-  ClipRenderer renderer(console, {Existing::refuse, dry_run, false}, [&] {
-    return signals.begin([&console] { console.info("stopping ... (again to force)"); });
-  });
-  body(renderer);
+/// What a record says about its file, as far as another file can have it.
+void keep_encoding(RawOptions& made, const RawOptions& changes, bool same_format) {
+  const auto forget = [&](std::initializer_list<const char*> names) {
+    for (const char* name : names) made.erase(name);
+  };
+  if (!same_format)
+    forget({"--format", "--codec", "--pixel-format", "--bit-depth", "--crf", "--quality"});
+  if (changes.has("--codec")) forget({"--pixel-format", "--crf", "--quality"});
+  if (changes.has("--bit-depth")) forget({"--pixel-format"});
 }
 
 }  // namespace
@@ -225,14 +250,18 @@ void render(const RenderOptions& options, const MessageOptions& messages, Consol
 
 void replay(const ReplayOptions& options, Console& console, SignalWatcher& signals,
             Outcome& outcome) {
-  const ReadRecord record = read_record(show(options.file), options.file);
+  ReadRecord record = read_record(show(options.file), options.file);
+  const std::string* const old_format = record.options.text("--format");
+  EncodingOptions asked;
+  if (const std::string* const format = options.changes.text("--format")) asked.format = *format;
+  const std::string* const output = options.changes.text("--output");
+  const std::string format = output || asked.format || !old_format
+                                 ? media::output_format(output ? *output : "any.mp4", asked)
+                                 : *old_format;
+  keep_encoding(record.options, options.changes, old_format && format == *old_format);
+  record.options.erase("--format");  // the name says it
   RawOptions raw = options.changes.over(record.options);
-  if (!raw.has("--output")) {
-    // A new name says the format again; the old one may not.
-    raw.set("--output", {{replay_output(options.file, raw)}, "replay"});
-  } else if (!options.changes.has("--format")) {
-    raw.erase("--format");
-  }
+  if (!output) raw.set("--output", {{replay_output(options.file, format)}, "replay"});
   if (!raw.has("--model")) raw.set("--model", {{record.source.model_name}, options.file});
   if (!raw.has("--image")) {
     const auto found = find_picture(options.file, record.source);
@@ -243,41 +272,32 @@ void replay(const ReplayOptions& options, Console& console, SignalWatcher& signa
                   "--image FILE names it");
     raw.set("--image", {{*found}, options.file});
   }
-  Job job = read_job(raw);
+  Job job = alone(read_job(raw));
   job.shown_image = record.source.image_name;
-  Report& report = outcome.reports.emplace_back();
-  run_alone(console, signals, options.dry_run, [&](ClipRenderer& renderer) {
-    renderer.render(job, report, {record.source.image_sha256, record.source.model_id});
-  });
+  ClipRenderer(console, {Existing::refuse, options.dry_run, false}, stop_on(signals, console))
+      .render(job, outcome.reports.emplace_back(),
+              {record.source.image_sha256, record.source.model_id});
 }
 
 void decode(const DecodeOptions& options, Console& console, SignalWatcher& signals,
             Outcome& outcome) {
   const LatentsInfo latents = read_latents_info(options.latents);
   RawOptions raw = options.changes;
-  if (!latents.metadata.empty()) {
-    const ReadRecord record = read_record(latents.metadata, options.latents);
-    RawOptions made = record.options;
-    for (const char* name :
-         {"--format", "--codec", "--pixel-format", "--crf", "--quality", "--init-latents"})
-      made.erase(name);  // of the file that was made then
-    raw = raw.over(made);
+  if (const auto made = parse_record(latents.metadata)) {
+    ReadRecord record = read_record(*made, options.latents);
+    keep_encoding(record.options, options.changes, false);
+    record.options.erase("--init-latents");
+    raw = raw.over(record.options);
     if (!raw.has("--model")) raw.set("--model", {{record.source.model_name}, options.latents});
   }
   raw.set("--image", {{options.latents}, options.latents});
-  Job job = read_job(raw);
-  if (job.output_is_derived) job.output = stem_of(options.latents) + ".mp4";
-  Report& report = outcome.reports.emplace_back();
-  run_alone(console, signals, options.dry_run,
-            [&](ClipRenderer& renderer) { renderer.decode(job, report); });
+  const Job job = alone(read_job(raw));
+  ClipRenderer(console, {Existing::refuse, options.dry_run, false}, stop_on(signals, console))
+      .decode(job, outcome.reports.emplace_back());
 }
 
-std::string show(const std::string& file) {
-  const auto text = media::read_metadata(file);
-  if (text && text->starts_with('{') && text->find("\"svd_gen\"") != std::string::npos) {
-    read_record(*text, file);  // another program's comment is no record
-    return *text;
-  }
+Json show(const std::string& file) {
+  if (auto record = find_record(file)) return std::move(*record);
   throw Error(ErrorKind::image, file + ": holds no request of svd-gen, and none lies beside it",
               "only files written without --no-metadata do");
 }
@@ -301,7 +321,7 @@ void render(const RenderOptions&, const MessageOptions&, Console&, SignalWatcher
 }
 void replay(const ReplayOptions&, Console&, SignalWatcher&, Outcome&) { refuse(); }
 void decode(const DecodeOptions&, Console&, SignalWatcher&, Outcome&) { refuse(); }
-std::string show(const std::string&) { refuse(); }
+nlohmann::ordered_json show(const std::string&) { refuse(); }
 
 }  // namespace svd::cli
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +34,6 @@ void decode(const DecodeOptions& options, Console& console, SignalWatcher& signa
             Outcome& outcome);
 
 /// The record in a file, or beside it. Throws Error{image} where there is none.
-std::string show(const std::string& file);
+nlohmann::ordered_json show(const std::string& file);
 
 }  // namespace svd::cli

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "cli/progress.h"
 #include "pipeline/system_memory.h"
 
@@ -15,10 +16,6 @@ constexpr Stage kStages[] = {Stage::load_conditioning, Stage::condition,
                              Stage::load_decoder,      Stage::decode};
 
 double clip_seconds(const Request& request) { return request.frames / request.fps; }
-
-nlohmann::ordered_json or_null(const std::optional<std::string>& text) {
-  return text ? nlohmann::ordered_json(*text) : nlohmann::ordered_json();
-}
 
 nlohmann::ordered_json stage_times(const Result& result) {
   nlohmann::ordered_json stages = nlohmann::ordered_json::array();

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/json.h"
 #include "svd/error.h"
 
 namespace svd::cli {
@@ -40,7 +41,7 @@ Results::Results(std::filesystem::path path)
 Results::~Results() { close(file_); }
 
 void Results::append(const nlohmann::ordered_json& line) {
-  std::string text = line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  std::string text = one_line(line);
   if (ends_within_a_line(file_)) text.insert(0, "\n");
   text += '\n';
   // One call, so that lines of several processes do not mix.
@@ -50,16 +51,21 @@ void Results::append(const nlohmann::ordered_json& line) {
   if (fsync(file_) != 0 && errno != EINVAL && errno != EROFS) fail(path_, "cannot write", errno);
 }
 
-std::set<std::string> Results::finished(const std::filesystem::path& path) {
-  std::set<std::string> keys;
+std::map<std::string, std::string> Results::finished(const std::filesystem::path& path) {
+  const auto text_of = [](const nlohmann::json& line, const char* key) {
+    const auto found = line.find(key);
+    return found != line.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  std::map<std::string, std::string> ids;
   std::ifstream file(path);
   for (std::string text; std::getline(file, text);) {
     const auto line = nlohmann::json::parse(text, nullptr, false);
-    if (!line.is_object() || !line.contains("job") || !line["job"].is_string()) continue;
-    const auto status = line.value("status", nlohmann::json());
-    if (status == "done" || status == "adopted") keys.insert(line["job"].get<std::string>());
+    if (!line.is_object()) continue;
+    const std::string job = text_of(line, "job"), status = text_of(line, "status");
+    if (!job.empty() && (status == "done" || status == "adopted"))
+      ids[job] = text_of(line, "request_id");
   }
-  return keys;
+  return ids;
 }
 
 }  // namespace svd::cli

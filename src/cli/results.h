@@ -1,8 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
-#include <set>
 #include <string>
 
 namespace svd::cli {
@@ -20,9 +20,9 @@ class Results {
   /// Throws Error{output}.
   void append(const nlohmann::ordered_json& line);
 
-  /// Keys ("job") of the lines that say "done" or "adopted". Lines that a kill cut off, or that are
-  /// not ours, are passed over.
-  static std::set<std::string> finished(const std::filesystem::path& path);
+  /// Of the lines that say "done" or "adopted": key ("job") and request id. Lines that a kill cut
+  /// off, or that are not ours, are passed over.
+  static std::map<std::string, std::string> finished(const std::filesystem::path& path);
 
  private:
   std::filesystem::path path_;

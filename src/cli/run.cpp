@@ -145,7 +145,7 @@ int execute(const CommandLine& line, Console& console) {
     case Command::decode:
       return run_decode(line, console);
     case Command::show:
-      std::cout << dump(nlohmann::ordered_json::parse(show(line.show_file))) << std::endl;
+      std::cout << dump(show(line.show_file)) << std::endl;
       return 0;
     case Command::doctor:
       return doctor(line.doctor, line.messages.json, std::cout);

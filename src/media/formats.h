@@ -51,6 +51,7 @@ struct Format {
   std::string_view muxer = {};    ///< libav's name; pictures have none
   std::string_view demuxer = {};  ///< empty: libav has none
   std::string_view hevc_tag = {};
+  double most_fps = 1000;  ///< frames a second whose times the file can tell and players keep
   LibavOptions file_options = {};    ///< of the muxer, for a file
   LibavOptions stream_options = {};  ///< for standard output
 };

@@ -152,8 +152,9 @@ void choose_quality(const Format& format, const Codec& codec, const EncodingOpti
 void choose_rate(const OutputOptions& options, const Format& format, Encoding& encoding) {
   const int times = options.encoding.interpolate;
   if (times < 1 || times > kMostInterpolated)
-    refuse("interpolation by " + std::to_string(times),
-           "from 1 (none) to " + std::to_string(kMostInterpolated));
+    refuse("--interpolate " + std::to_string(times) + " is out of range: 1 to " +
+               std::to_string(kMostInterpolated) + " is accepted",
+           "1 leaves the frames as they are");
   encoding.frames = (options.frames - 1) * times + 1;
   if (options.encoding.loop == Loop::bounce && encoding.frames > 2)
     encoding.frames = 2 * encoding.frames - 2;
@@ -164,10 +165,10 @@ void choose_rate(const OutputOptions& options, const Format& format, Encoding& e
   encoding.rate_num = rate.num;
   encoding.rate_den = rate.den;
   encoding.fps = av_q2d(rate);
-  if (format.name != "gif") return;
-  constexpr double most_fps = 50;  // players slow shorter delays down
-  if (encoding.fps > most_fps)
-    refuse("GIF has no more than 50 frames a second", "--fps, or another format");
+  if (encoding.fps > format.most_fps)
+    refuse(std::string(format.name) + " holds no more than " +
+               std::to_string(static_cast<int>(format.most_fps)) + " frames a second",
+           "a smaller --fps or --interpolate, or another format");
 }
 
 /// Sets encoder and pixel format to the first pair that opens. Returns whether there is one.

@@ -63,6 +63,19 @@ results() { python3 -c "import json; print([$1 for j in map(json.loads, open('${
   expect_in_stderr "exists already"
 }
 
+@test "--resume does not take a broken file for a clip" {
+  jobs 2
+  svd --batch jobs.jsonl "${small[@]}"
+  : > out/in_0.mp4
+  head -c 500 out/other_1.mp4 > cut && mv cut out/other_1.mp4
+  svd --batch jobs.jsonl "${small[@]}" --resume
+  expect_status 6
+  expect_in_stderr "0 of 2 clips rendered, 2 failed"
+  svd --batch jobs.jsonl "${small[@]}" --resume --overwrite
+  expect_status 0
+  [ "$(find out -name '*.mp4' -size +1k | wc -l)" = 2 ]
+}
+
 @test "--skip-existing goes by the file alone" {
   jobs 2
   echo anything > out/in_0.mp4

@@ -100,3 +100,27 @@ load ../support/cli
   svd decode l.safetensors -o again.mp4
   expect_status 0
 }
+
+@test "replay makes another format, with that format's own settings" {
+  tiny -o out.mp4
+  svd replay out.mp4 -o out.gif
+  expect_status 0
+  svd replay out.mp4 --set format=webm
+  expect_status 0
+  [ "$(ffprobe -v error -show_entries stream=codec_name -of csv=p=0 out-replay.webm)" = vp9 ]
+  svd replay out.mp4 --set codec=h265 --set bit_depth=10 -o ten.mp4
+  expect_status 0
+  [ "$(ffprobe -v error -show_entries stream=pix_fmt -of csv=p=0 ten.mp4)" = yuv420p10le ]
+  svd replay out.mp4 --set seed=9 -o '{stem}-{seed}.mp4'
+  expect_status 0
+  [ -s in-9.mp4 ]
+  tiny -o f_%04d.png
+  svd replay 'f_%04d.png'
+  expect_status 0
+  [ -s f_-replay_00000.png ]
+}
+
+@test "another program's comment is no record" {
+  ffmpeg -v error -f lavfi -i testsrc=d=1:s=64x64 -metadata comment=hello other.mp4
+  refused 3 "holds no request" show other.mp4
+}

@@ -139,6 +139,16 @@ TEST_F(Jobs, NoTwoClipsWriteOneFile) {
               HasSubstr("would both write l.safetensors"));
 }
 
+TEST_F(Jobs, StandardInputIsReadOnce) {
+  EXPECT_THAT(refusal({"--image", "-", "--seeds", "1..2"}), HasSubstr("can be read once"));
+  EXPECT_EQ(list({"--image", "-"}).size(), 1u);
+}
+
+TEST_F(Jobs, SeedsDoNotWrap) {
+  EXPECT_THAT(refusal({"--image", "a.png", "--seed", "18446744073709551615", "--repeat", "2"}),
+              HasSubstr("cannot be counted up"));
+}
+
 TEST_F(Jobs, TemplatesKnowTheirPlaceholders) {
   Job job;
   job.image = "in/cat.x.png";

@@ -31,15 +31,16 @@ TEST(Results, AreOneLineAClip) {
   Results(path).append({{"job", "b"}, {"status", "failed"}});
   EXPECT_EQ(content(path),
             "{\"job\":\"a\",\"status\":\"done\"}\n{\"job\":\"b\",\"status\":\"failed\"}\n");
-  EXPECT_THAT(Results::finished(path), testing::ElementsAre("a"));
+  EXPECT_THAT(Results::finished(path), testing::ElementsAre(testing::Pair("a", "")));
 }
 
 TEST(Results, SurviveALineThatWasCutOff) {
   const std::string path = fresh_path();
   std::ofstream(path) << "{\"job\":\"a\",\"status\":\"done\"}\n{\"job\":\"b\",\"sta";
-  EXPECT_THAT(Results::finished(path), testing::ElementsAre("a"));
+  EXPECT_THAT(Results::finished(path), testing::ElementsAre(testing::Pair("a", "")));
   Results(path).append({{"job", "c"}, {"status", "adopted"}});
-  EXPECT_THAT(Results::finished(path), testing::ElementsAre("a", "c"));
+  EXPECT_THAT(Results::finished(path),
+              testing::ElementsAre(testing::Pair("a", ""), testing::Pair("c", "")));
 }
 
 TEST(Results, PassOverWhatIsNotTheirs) {

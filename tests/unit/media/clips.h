@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "media/frame_writer.h"
-#include "svd/error.h"
 #include "unit/media/support.h"
 
 namespace svd::media {
@@ -100,18 +99,6 @@ inline nlohmann::json probe_clip(const std::string& path) {
   nlohmann::json stream = file["streams"][0];
   stream["format"] = file["format"];
   return stream;
-}
-
-/// "KIND MESSAGE; HINT" of the Error that `call` throws, empty if it throws none.
-template <typename Call>
-std::string refusal(Call call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return std::to_string(static_cast<int>(error.kind())) + " " + error.what() + "; " +
-           error.hint();
-  }
-  return {};
 }
 
 }  // namespace svd::media

@@ -119,7 +119,7 @@ TEST(Interpolation, RefusesNonsense) {
   for (const int times : {0, -1, 17}) {
     OutputOptions options = clip_options("new.mp4");
     options.encoding.interpolate = times;
-    EXPECT_THAT(refusal([&] { resolve_encoding(options); }), StartsWith("2 ")) << times;
+    EXPECT_THAT(refusal_of([&] { resolve_encoding(options); }), StartsWith("2 ")) << times;
   }
 }
 
@@ -167,7 +167,7 @@ TEST(ContactSheet, IsGoneWithTheClip) {
     for (int frame = 0; frame < options.frames; ++frame)
       sink->write(pattern_frame(options, 8, frame));
     write_bytes(dir / "out.mp4", {1});
-    EXPECT_THAT(refusal([&] { sink->finish(); }), HasSubstr("exists"));
+    EXPECT_THAT(refusal_of([&] { sink->finish(); }), HasSubstr("exists"));
   }
   EXPECT_EQ(dir.entries(), (std::set<std::string>{"out.mp4"}));
 }
@@ -176,13 +176,13 @@ TEST(ContactSheet, IsCheckedEarly) {
   const TempDir dir;
   OutputOptions options = clip_options(dir / "out.mp4");
   options.contact_sheet = dir / "sheet.gif";
-  EXPECT_THAT(refusal([&] { check_output(options); }), StartsWith("2 "));
+  EXPECT_THAT(refusal_of([&] { check_output(options); }), StartsWith("2 "));
   options.contact_sheet = dir / "sheet.png";
-  EXPECT_EQ(refusal([&] { check_output(options); }), "");
+  EXPECT_EQ(refusal_of([&] { check_output(options); }), "");
   write_bytes(dir / "sheet.png", {1});
-  EXPECT_THAT(refusal([&] { check_output(options); }), HasSubstr("sheet.png exists"));
+  EXPECT_THAT(refusal_of([&] { check_output(options); }), HasSubstr("sheet.png exists"));
   options.overwrite = true;
-  EXPECT_EQ(refusal([&] { check_output(options); }), "");
+  EXPECT_EQ(refusal_of([&] { check_output(options); }), "");
 }
 
 }  // namespace

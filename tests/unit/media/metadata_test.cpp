@@ -130,8 +130,8 @@ TEST(Metadata, SidecarIsNeverReplacedUnasked) {
   const TempDir dir;
   OutputOptions options = described(dir / "a.gif");
   write_bytes(dir / "a.json", {1});
-  EXPECT_THAT(refusal([&] { check_output(options); }), HasSubstr("a.json exists"));
-  EXPECT_THAT(refusal([&] { open_output(options); }), HasSubstr("a.json exists"));
+  EXPECT_THAT(refusal_of([&] { check_output(options); }), HasSubstr("a.json exists"));
+  EXPECT_THAT(refusal_of([&] { open_output(options); }), HasSubstr("a.json exists"));
   options.overwrite = true;
   write_clip(options);
   EXPECT_EQ(text_of(dir / "a.json"), kText + "\n");
@@ -147,7 +147,7 @@ TEST(Metadata, SidecarGoesWhenTheFileCannotAppear) {
       for (int frame = 0; frame < 2; ++frame) sink->write(pattern_frame(options, 8, frame));
       write_bytes(dir / "a.gif", {1});
       write_bytes(dir / "a_1.jpg", {1});
-      EXPECT_THAT(refusal([&] { sink->finish(); }), HasSubstr("exists"));
+      EXPECT_THAT(refusal_of([&] { sink->finish(); }), HasSubstr("exists"));
     }
     EXPECT_EQ(dir.entries(), (std::set<std::string>{"a.gif", "a_1.jpg"}));
   }
@@ -155,13 +155,13 @@ TEST(Metadata, SidecarGoesWhenTheFileCannotAppear) {
 
 TEST(ReadMetadata, RefusesWhatItCannotRead) {
   const TempDir dir;
-  EXPECT_THAT(refusal([&] { read_metadata(dir / "none.mp4"); }), StartsWith("3 "));
-  EXPECT_THAT(refusal([&] { read_metadata(dir / "none.mp4"); }), HasSubstr("none.mp4"));
+  EXPECT_THAT(refusal_of([&] { read_metadata(dir / "none.mp4"); }), StartsWith("3 "));
+  EXPECT_THAT(refusal_of([&] { read_metadata(dir / "none.mp4"); }), HasSubstr("none.mp4"));
   write_clip(described(dir / "out.mp4"));
   auto bytes = read_bytes(dir / "out.mp4");
   bytes.resize(40);
   write_bytes(dir / "cut.mp4", bytes);
-  EXPECT_THAT(refusal([&] { read_metadata(dir / "cut.mp4"); }), StartsWith("3 "));
+  EXPECT_THAT(refusal_of([&] { read_metadata(dir / "cut.mp4"); }), StartsWith("3 "));
   write_bytes(dir / "empty.mp4", {});
   EXPECT_EQ(read_metadata(dir / "empty.mp4"), std::nullopt);
   fs::create_directory(dir / "nothing");
@@ -172,7 +172,7 @@ TEST(ReadMetadata, TakesNoMoreThan16Megabytes) {
   const TempDir dir;
   write_bytes(dir / "a.gif", {1});
   write_bytes(dir / "a.json", std::vector<std::uint8_t>((16 << 20) + 1, 'x'));
-  EXPECT_THAT(refusal([&] { read_metadata(dir / "a.gif"); }), HasSubstr("16 MB"));
+  EXPECT_THAT(refusal_of([&] { read_metadata(dir / "a.gif"); }), HasSubstr("16 MB"));
 }
 
 }  // namespace

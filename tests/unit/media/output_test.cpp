@@ -14,24 +14,12 @@ using testing::HasSubstr;
 
 namespace fs = std::filesystem;
 
-/// "KIND MESSAGE; HINT" of the Error that `call` throws, empty if it throws none.
-template <typename Call>
-std::string refusal(Call call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return std::to_string(static_cast<int>(error.kind())) + " " + error.what() + "; " +
-           error.hint();
-  }
-  return {};
-}
-
 std::string name_refusal(const std::string& name) {
-  return refusal([&] { output_format(name); });
+  return refusal_of([&] { output_format(name); });
 }
 
 std::string place_refusal(const fs::path& path, bool overwrite = false) {
-  return refusal([&] { check_output(path, overwrite); });
+  return refusal_of([&] { check_output(path, overwrite); });
 }
 
 std::vector<std::uint8_t> shade(int value) {
@@ -187,7 +175,7 @@ TEST(PngFolder, KeepsWhatAppearedMeanwhile) {
       sink->write(shade(1));
       fs::create_directory(dir / "frames");
       write_bytes(dir / "frames/notes.txt", {1, 2});
-      EXPECT_THAT(refusal([&] { sink->finish(); }), testing::StartsWith("6 "));
+      EXPECT_THAT(refusal_of([&] { sink->finish(); }), testing::StartsWith("6 "));
     }
     EXPECT_EQ(dir.entries(), (std::set<std::string>{"frames"}));
     EXPECT_EQ(dir.entries("frames"), (std::set<std::string>{"notes.txt"}));
@@ -216,7 +204,7 @@ TEST(PngPattern, TakesBackItsFilesWhenANameIsTaken) {
     const auto sink = open_output(options);
     for (int frame = 0; frame < 3; ++frame) sink->write(shade(frame));
     write_bytes(dir / "f_1.png", {1, 2});
-    EXPECT_THAT(refusal([&] { sink->finish(); }), HasSubstr("f_1.png exists"));
+    EXPECT_THAT(refusal_of([&] { sink->finish(); }), HasSubstr("f_1.png exists"));
   }
   EXPECT_EQ(dir.entries(), (std::set<std::string>{"f_1.png"}));
   EXPECT_EQ(read_bytes(dir / "f_1.png").size(), 2u);

@@ -26,7 +26,7 @@ OutputOptions asking(const std::string& name, const EncodingOptions& encoding) {
 }
 
 std::string refused(const std::string& name, const EncodingOptions& encoding) {
-  return refusal([&] { resolve_encoding(asking(name, encoding)); });
+  return refusal_of([&] { resolve_encoding(asking(name, encoding)); });
 }
 
 TEST(ResolveEncoding, SaysAllThatIsChosen) {
@@ -112,9 +112,14 @@ TEST(ResolveEncoding, RefusesWhatCannotBe) {
   EXPECT_THAT(refused("x.mp4", {.codec = "libsvtav1"}), HasSubstr("64x48"));  // 64 at least
   OutputOptions fast = clip_options("x.gif");
   fast.fps = 51;
-  EXPECT_THAT(refusal([&] { resolve_encoding(fast); }), HasSubstr("no more than 50"));
+  EXPECT_THAT(refusal_of([&] { resolve_encoding(fast); }), HasSubstr("no more than 50"));
   fast.fps = 50;
   EXPECT_THAT(resolve_encoding(fast).notices, testing::IsEmpty());
+  fast.encoding.interpolate = 2;
+  EXPECT_THAT(refusal_of([&] { resolve_encoding(fast); }), HasSubstr("no more than 50"));
+  OutputOptions matroska = clip_options("x.mkv");
+  matroska.fps = 1000;
+  EXPECT_THAT(refusal_of([&] { resolve_encoding(matroska); }), HasSubstr("no more than 500"));
 }
 
 TEST(ResolveEncoding, CrfAndQualityChangeTheSize) {
@@ -195,7 +200,7 @@ class Redirected {
 };
 
 TEST(StandardOutput, GetsAStream) {
-  EXPECT_EQ(refusal([] { check_output("-", false); }), "");
+  EXPECT_EQ(refusal_of([] { check_output("-", false); }), "");
   EXPECT_EQ(output_format("-"), "mp4");
   for (const auto& [format, codec] :
        std::vector<std::pair<std::string, std::string>>{{"", "h264"},
@@ -241,7 +246,7 @@ TEST(StandardOutput, SaysWhenItIsFull) {
       const Redirected redirected("/dev/full");
       OutputOptions options = clip_options("-");
       options.encoding.format = format;
-      text = refusal([&] { write_clip(options); });
+      text = refusal_of([&] { write_clip(options); });
     }
     EXPECT_THAT(text, StartsWith("6 cannot write standard output: No space left on device"));
     EXPECT_THAT(text, HasSubstr("free some space"));

@@ -11,6 +11,7 @@
 #include "media/frame_writer.h"
 #include "media/libav.h"
 #include "svd/error.h"
+#include "unit/media/clips.h"
 #include "unit/media/support.h"
 
 namespace svd::media {
@@ -27,13 +28,7 @@ json probe(const std::filesystem::path& path) {
 }
 
 OutputOptions options(const std::filesystem::path& path, int frames, double fps) {
-  OutputOptions result;
-  result.path = path;
-  result.width = kWidth;
-  result.height = kHeight;
-  result.fps = fps;
-  result.frames = frames;
-  return result;
+  return clip_options(path, kWidth, kHeight, frames, fps);
 }
 
 constexpr std::array<std::array<int, 3>, 8> kColours = {{{255, 0, 0},
