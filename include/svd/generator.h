@@ -24,6 +24,9 @@ struct ModelOptions {
   std::optional<std::string> model;
   std::optional<std::filesystem::path> models_dir;
   std::optional<int> frames;
+  /// Low-rank changes of the UNet, "NAME_OR_FILE[:strength]": a file, or NAME.safetensors in the
+  /// folder loras of the model or of models_dir. They add up.
+  std::vector<std::string> loras;
 };
 
 /// What an opened model is, without its weights.

@@ -25,6 +25,7 @@
 #include "pipeline/system_memory.h"
 #include "svd/error.h"
 #include "weights/checkpoint.h"
+#include "weights/lora.h"
 #include "weights/model_search.h"
 
 namespace svd {
@@ -121,6 +122,11 @@ Generator::Generator(const ModelOptions& options) {
     const weights::FoundModel found = weights::find_model(
         options.model.value_or(short_clip ? "svd" : "svd-xt"), options.models_dir);
     Checkpoint checkpoint = open_checked(found.path);
+    for (const std::string& text : options.loras) {
+      const weights::LoraChoice choice = weights::parse_lora(text);
+      checkpoint.add_lora(weights::Lora::open(
+          weights::find_lora(choice.name, found.path, options.models_dir), choice.strength));
+    }
     ModelSummary summary{found.name, found.path, found.notice};
     for (const std::string& notice : checkpoint.notices())
       summary.notice += (summary.notice.empty() ? "" : "\n") + notice;

@@ -106,6 +106,7 @@ struct Checkpoint::State {
   std::vector<PartSummary> parts;
   std::map<Part, Tensors> tensors;
   std::optional<KeyTable> keys;  ///< of a single file
+  std::vector<Lora> loras;
 
   /// The stored name and transform of a diffusers name; null: the layout has no such tensor.
   std::optional<KeyEntry> entry(Part part, const std::string& name) const {
@@ -122,6 +123,10 @@ struct Checkpoint::State {
   const Stored* find(Part part, const std::string& name) const {
     const std::optional<KeyEntry> known = entry(part, name);
     return known ? stored(part, known->published) : nullptr;
+  }
+  bool is_changed(const std::string& name) const {
+    return std::any_of(loras.begin(), loras.end(),
+                       [&](const Lora& lora) { return lora.changes(name); });
   }
   bool ignored(const std::string& name) const {
     return keys ? is_leftover(name) : name == kPositionIds;
@@ -224,7 +229,23 @@ std::string Checkpoint::id() const {
       fingerprint.add(stored.file->sample(*stored.info));
     }
   }
+  for (const Lora& lora : state_->loras) lora.add_to(fingerprint);
   return fingerprint.hex();
+}
+
+void Checkpoint::add_lora(Lora lora) {
+  for (const std::string& name : lora.names()) {
+    const std::optional<KeyEntry> entry = state_->entry(Part::unet, name);
+    const Stored* const stored = entry ? state_->stored(Part::unet, entry->published) : nullptr;
+    const bool fits = stored != nullptr && lora.fits(name, stored->info->shape);
+    if (!fits)
+      throw Error(ErrorKind::model,
+                  fmt::format("{}: {} of {} {}", lora.path().string(), printable(name),
+                              state_->path.string(),
+                              stored == nullptr ? "is not there" : "has another shape"),
+                  "the LoRA was made for another model");
+  }
+  state_->loras.push_back(std::move(lora));
 }
 
 std::vector<std::string> Checkpoint::mismatches(Part part,
@@ -283,6 +304,13 @@ at::Tensor Checkpoint::read(Part part, const std::string& name, at::ScalarType d
     fail("has shape " + shape_text(stored->info->shape));
   }
   at::Tensor source = apply(entry->transform, file.tensor(*stored->info));
+  if (part == Part::unet && state_->is_changed(name)) {
+    at::Tensor changed = source.to(at::TensorOptions().dtype(at::kFloat), /*non_blocking=*/false,
+                                   /*copy=*/true, at::MemoryFormat::Contiguous);
+    for (const Lora& lora : state_->loras) lora.add_to(name, changed);
+    file.release(*stored->info);
+    return changed.to(dtype);
+  }
   if (source.scalar_type() == dtype && source.is_contiguous()) return source;
   at::Tensor converted = source.to(at::TensorOptions().dtype(dtype), /*non_blocking=*/false,
                                    /*copy=*/true, at::MemoryFormat::Contiguous);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/model_config.h"
+#include "weights/lora.h"
 
 namespace svd::weights {
 
@@ -52,9 +53,13 @@ class Checkpoint {
   const std::vector<std::string>& notices() const;  ///< assumptions made, worth telling the user
   std::vector<PartSummary> parts() const;
 
+  /// From now on the UNet's weights are read with this change added. Throws Error{model} if it is
+  /// not for this UNet.
+  void add_lora(Lora lora);
+
   /// What tells these weights from others: a hash over names (as stored), dtypes and shapes of all
   /// tensors and over samples of their bytes, as 32 hexadecimal digits. A copy has the same;
-  /// another layout has another. Reads a few kilobytes a tensor.
+  /// another layout has another. LoRAs count. Reads a few kilobytes a tensor.
   std::string id() const;
 
   /// Compares one part with what the networks declare. Returns one line for each missing,
@@ -62,8 +67,9 @@ class Checkpoint {
   std::vector<std::string> mismatches(Part part, const std::vector<ExpectedTensor>& expected) const;
 
   /// One tensor under its diffusers name, contiguous, as `dtype`. Zero-copy (a view of the mapped
-  /// file) where dtype, layout and alignment allow; otherwise converted, and the source pages are
-  /// given back to the system. The tensor keeps the mapping alive. Throws Error{model}.
+  /// file) where dtype, layout and alignment allow and no LoRA changes it; otherwise converted, and
+  /// the source pages are given back to the system. The tensor keeps the mapping alive. Throws
+  /// Error{model}.
   at::Tensor read(Part part, const std::string& name, at::ScalarType dtype) const;
 
   /// Asks the system to read a tensor's pages ahead.
