@@ -18,7 +18,7 @@ RUN cmake --preset release -DSVD_TESTS=OFF \
 FROM debian:12-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
-      libopencv-imgcodecs406 libopencv-imgproc406 libopencv-core406 \
+      libopencv-imgcodecs406 libopencv-imgproc406 libopencv-core406 libopencv-video406 \
       libavformat59 libavcodec59 libavfilter8 libavutil57 libswscale6 libexif12 libfmt9 libstdc++6 \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/svd-gen /opt/svd-gen

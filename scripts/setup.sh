@@ -25,6 +25,7 @@ pkg-config cmd:pkg-config
 libopencv-core-dev header:opencv4/opencv2/core.hpp
 libopencv-imgproc-dev header:opencv4/opencv2/imgproc.hpp
 libopencv-imgcodecs-dev header:opencv4/opencv2/imgcodecs.hpp
+libopencv-video-dev header:opencv4/opencv2/video/tracking.hpp
 libavformat-dev pc:libavformat
 libavcodec-dev pc:libavcodec
 libavutil-dev pc:libavutil

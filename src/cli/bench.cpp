@@ -181,7 +181,7 @@ void bench(const BenchOptions& options, bool json, Console& console, SignalWatch
   Image picture;
   if (options.image) picture = read_picture(*options.image);
   const Clock::time_point begin = Clock::now();
-  ModelOptions model{options.model, {}, options.request.frames};
+  ModelOptions model{options.model, {}, options.request.frames, options.loras};
   if (options.models_dir) model.models_dir = *options.models_dir;
   Generator generator(model);
   BenchReport report;

@@ -62,7 +62,8 @@ OrderedJson clip_record(const ClipSource& source, const Request& request,
                         const media::Encoding& encoding, const EncodingOptions& options,
                         const std::vector<Retry>& retries) {
   const OrderedJson image = {{"name", source.image_name}, {"sha256", source.image_sha256}};
-  const OrderedJson model = {{"name", source.model_name}, {"id", source.model_id}};
+  OrderedJson model = {{"name", source.model_name}, {"id", source.model_id}};
+  if (!source.loras.empty()) model["loras"] = source.loras;
   const OrderedJson resolved = without_paths(request);
   const OrderedJson file = encoding_json(encoding, options);
 
@@ -100,8 +101,12 @@ ReadRecord read_record(const OrderedJson& written, const std::string& source) {
   record.request_id = text_of(object, "request_id");
   const JsonObject image = object.object("image");
   const JsonObject model = object.object("model");
-  record.source = {text_of(image, "name"), text_of(image, "sha256"), text_of(model, "name"),
-                   text_of(model, "id")};
+  record.source = {text_of(image, "name"),
+                   text_of(image, "sha256"),
+                   text_of(model, "name"),
+                   text_of(model, "id"),
+                   {}};
+  if (model.has("loras")) record.source.loras = model.strings("loras", 0, 100);
   Json encoding = object.has("encoding") ? object.at("encoding") : Json::object();
   if (encoding.is_object()) encoding.erase("lossy");
   record.options = read_json_options(object.at("request"), source, source, ErrorKind::image)

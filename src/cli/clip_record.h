@@ -17,8 +17,9 @@ namespace svd::cli {
 struct ClipSource {
   std::string image_name;  ///< without folders
   std::string image_sha256;
-  std::string model_name;  ///< without folders
-  std::string model_id;
+  std::string model_name;          ///< without folders
+  std::string model_id;            ///< of model and LoRAs together
+  std::vector<std::string> loras;  ///< NAME_OR_FILE[:strength], without folders
 };
 
 /// What a file says about how it was made (docs/reproducibility.md): versions, picture, model,

@@ -149,10 +149,11 @@ void ClipRenderer::read_image(Clip& clip) const {
 
 void ClipRenderer::open_model(Clip& clip) {
   const Job& job = clip.job;
-  ModelOptions model{job.model, job.models_dir, clip.options.frames};
+  ModelOptions model{job.model, job.models_dir, clip.options.frames, job.loras};
   const bool is_short = clip.options.frames && *clip.options.frames <= 14;
-  const std::string wanted =
+  std::string wanted =
       job.model.value_or(is_short ? "?short" : "?long") + "\n" + job.models_dir.value_or("");
+  for (const std::string& lora : job.loras) wanted += "\n" + lora;
   if (!generator_ || wanted != opened_) {
     generator_.reset();
     generator_ = std::make_unique<Generator>(model);
@@ -168,6 +169,10 @@ void ClipRenderer::open_model(Clip& clip) {
   console_.info("model: " + summary.name);
   console_.debug("model path: " + summary.path.string());
   clip.source.model_name = base_name(summary.name);
+  for (const std::string& lora : job.loras) {
+    console_.info("LoRA: " + lora);
+    clip.source.loras.push_back(base_name(lora));
+  }
   clip.source.model_id = clip.report.model_id = generator_->model_id();
   check_hash("--model", summary.name, clip.source.model_id, clip.expected.model_id,
              ErrorKind::model, "--model NAME_OR_PATH names the right one");

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/encoding.h"
 #include "cli/raw_options.h"
@@ -22,6 +23,7 @@ struct Job {
   bool metadata = true;
   std::optional<std::string> model;
   std::optional<std::string> models_dir;
+  std::vector<std::string> loras;  ///< NAME_OR_FILE[:strength]
   std::int64_t max_pixels = 0;
   bool allow_network = false;
   std::optional<std::string> contact_sheet;

@@ -17,6 +17,8 @@ constexpr const char* kBatch = "Many clips";
 constexpr const char* kSettings = "Settings";
 constexpr const char* kMeasuring = "What is measured";
 constexpr const char* kMessages = "Messages";
+constexpr const char* kDrawn = "Clips";
+constexpr const char* kTraining = "Training";
 constexpr const char* kHidden = "";  // not in the help
 
 bool one_of(std::string_view name, std::initializer_list<std::string_view> names) {
@@ -54,6 +56,11 @@ const std::vector<OptionRow>& render_options() {
        ".safetensors file; default: svd for 14 frames or fewer,\n"
        "else svd-xt"},
       {kInput, "--models-dir", "DIR", nullptr, "folder to search for models first"},
+      {kInput, "--lora", "NAME[:S],...", nullptr,
+       "change the UNet by a LoRA: a name from the model's folder\n"
+       "loras, or a file, with a strength, as zoom:0.8 (changes\n"
+       "pixels). Several --lora add up",
+       Scope::clip, true},
       {kInput, "--init-latents", "FILE", nullptr,
        "start from this unit-variance noise [F,4,h,w]\n(changes pixels)"},
 
@@ -220,11 +227,11 @@ const std::vector<OptionRow>& gallery_options() {
 const std::vector<OptionRow>& replay_options() {
   static const std::vector<OptionRow> rows = [] {
     std::vector<OptionRow> own = borrowed(
-        {"-i,--image",   "--allow-network", "--max-pixels",   "-m,--model",      "--models-dir",
-         "-o,--output",  "--overwrite",     "--save-latents", "--contact-sheet", "--preview",
-         "--sidecar",    "--no-metadata",   "--device",       "--memory",        "--threads",
-         "-n,--dry-run", "--json",          "--progress",     "--color",         "-q,--quiet",
-         "-v,--verbose"});
+        {"-i,--image", "--allow-network", "--max-pixels",  "-m,--model",     "--models-dir",
+         "--lora",     "-o,--output",     "--overwrite",   "--save-latents", "--contact-sheet",
+         "--preview",  "--sidecar",       "--no-metadata", "--device",       "--memory",
+         "--threads",  "-n,--dry-run",    "--json",        "--progress",     "--color",
+         "-q,--quiet", "-v,--verbose"});
     for (OptionRow& row : own) {
       if (std::string_view(row.names) == "-i,--image") {
         row.description = "the picture, if it is neither beside FILE nor here";
@@ -302,6 +309,47 @@ const std::vector<OptionRow>& bench_options() {
   return rows;
 }
 
+const std::vector<OptionRow>& synth_options() {
+  static const std::vector<OptionRow> rows = joined(
+      {{kDrawn, "--clips", "N", "100", "how many", Scope::run},
+       {kDrawn, "--frames", "N", "14", "of each", Scope::run},
+       {kDrawn, "--sizes", "WxH,...", "128x128", "taken in turn", Scope::run},
+       {kDrawn, "--motions", "NAME,...", "drawn", "taken in turn; an unknown name lists them",
+        Scope::run},
+       {kDrawn, "--fps", "RATE", "drawn, 3 to 30", "frames a second", Scope::run},
+       {kDrawn, "--seed", "N", "0", "the same seed draws the same clips, below 2^32", Scope::run},
+       {kDrawn, "--videos", nullptr, nullptr,
+        "MP4 files and annotations.jsonl instead of a dataset", Scope::run}},
+      {{kMessages, "-q,--quiet", nullptr, nullptr, "errors only", Scope::run}});
+  return rows;
+}
+
+const std::vector<OptionRow>& dataset_options() {
+  static const std::vector<OptionRow> rows =
+      joined({{kInput, "--from", "DIR", nullptr, "folder with videos and pictures, at any depth",
+               Scope::run},
+              {kDrawn, "--frames", "N", "14", "of each clip; 1 for pictures", Scope::run},
+              {kDrawn, "--size", "WxH", "128x128", "each frame is cropped to it", Scope::run},
+              {kDrawn, "--fps", "RATE", "that of each file",
+               "frames a second, by leaving frames out", Scope::run},
+              {kDrawn, "--least-motion", "X", "0",
+               "leave out clips with a lower motion score: pixels in half\n"
+               "a second where the short side has 16",
+               Scope::run}},
+             {{kMessages, "-q,--quiet", nullptr, nullptr, "errors only", Scope::run}});
+  return rows;
+}
+
+const std::vector<OptionRow>& train_options() {
+  static const std::vector<OptionRow> rows = joined(
+      {{kTraining, "--config", "FILE", nullptr, "what to train on what, and how", Scope::run},
+       {kTraining, "--resume", nullptr, nullptr, "go on from the checkpoint in the output folder",
+        Scope::run},
+       {kTraining, "--threads", "N", "the cores it may use", "CPU threads", Scope::run}},
+      {{kMessages, "-q,--quiet", nullptr, nullptr, "errors only", Scope::run}});
+  return rows;
+}
+
 }  // namespace
 
 const std::vector<CommandRow>& commands() {
@@ -338,6 +386,20 @@ const std::vector<CommandRow>& commands() {
        "Writes a page that works without a server: the clips below DIR with their settings, to be\n"
        "sorted by any of them.\n",
        &gallery_options},
+      {"synth", "DIR", 1, 1, "draw clips with known motion, to train on",
+       "Draws procedural clips into a dataset: textured and lit things before a background, moved "
+       "by\n"
+       "themselves or by the camera, at 3 to 30 frames a second.\n",
+       &synth_options},
+      {"dataset", "DIR", 1, 1, "cut videos into clips to train on",
+       "Cuts the videos below a folder into clips, measures how each moves by dense optical flow, "
+       "and\n"
+       "writes a dataset that train reads.\n",
+       &dataset_options},
+      {"train", "", 0, 0, "train the networks",
+       "Trains a model's VAE or UNet as FILE says (configs/train), and writes a diffusers folder.\n"
+       "The first Ctrl-C saves a checkpoint.\n",
+       &train_options},
       {"completions", "bash|zsh|fish", 1, 1, "a completion script for a shell", "", &plain_options},
       {"manual", "", 0, 0, "the manual page, in roff", "", &plain_options},
   };

@@ -1,6 +1,6 @@
 #include "cli/options.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <functional>
@@ -10,6 +10,8 @@
 #include "cli/settings.h"
 #include "cli/values.h"
 #include "svd/error.h"
+#include "training/scene.h"
+#include "weights/lora.h"
 
 namespace svd::cli {
 namespace {
@@ -168,16 +170,90 @@ RawOptions read_changes(const RawOptions& given) {
   return changes;
 }
 
+/// Checked, as far as that needs no file.
+std::vector<std::string> read_loras(const RawOptions& raw) {
+  std::vector<std::string> loras;
+  for (const std::string& text : raw.texts("--lora"))
+    for (const std::string& lora : split_names(text)) loras.push_back(lora);
+  for (const std::string& lora : loras) weights::parse_lora(lora);
+  return loras;
+}
+
 BenchOptions read_bench(const RawOptions& raw) {
   BenchOptions bench;
   bench.request = read_request(raw);
   read(raw, "--image", bench.image);
   read(raw, "--model", bench.model);
   read(raw, "--models-dir", bench.models_dir);
+  bench.loras = read_loras(raw);
   read(raw, "--warmup-steps", bench.warmup_steps, parse_int);
   if (const std::string* const text = raw.text("--without")) bench.without = split_names(*text);
   bench.profile_operations = raw.is_set("--profile-ops");
   return bench;
+}
+
+int positive(const std::string& flag, const std::string& text) {
+  const int value = parse_int(flag, text);
+  if (value < 1) refuse(fmt::format("{} {} is out of range: 1 or more", flag, text));
+  return value;
+}
+
+double rate(const std::string& flag, const std::string& text) {
+  const double value = parse_double(flag, text);
+  if (!(value >= 0.1 && value <= 1000))
+    refuse(fmt::format("{} {} is out of range: 0.1 to 1000", flag, text));
+  return value;
+}
+
+SynthCommandOptions read_synth(const ParsedCommand& parsed) {
+  const RawOptions& raw = parsed.options;
+  SynthCommandOptions synth;
+  synth.folder = parsed.arguments.front();
+  read(raw, "--clips", synth.clips, positive);
+  read(raw, "--frames", synth.frames, positive);
+  if (const std::string* const text = raw.text("--sizes")) {
+    synth.sizes.clear();
+    for (const std::string& size : split_names(*text))
+      synth.sizes.push_back(parse_size("--sizes", size));
+  }
+  if (const std::string* const text = raw.text("--motions")) synth.motions = split_names(*text);
+  for (const std::string& name : synth.motions)
+    if (!training::motion_named(name)) {
+      std::vector<std::string> known;
+      for (const training::Motion motion : training::all_motions())
+        known.emplace_back(to_string(motion));
+      refuse(fmt::format("--motions {}: unknown", printable(name)),
+             fmt::format("known: {}", fmt::join(known, ", ")));
+    }
+  read(raw, "--fps", synth.fps, rate);
+  read(raw, "--seed", synth.seed, parse_uint64);
+  if (synth.seed >> 32 != 0) refuse("--seed is out of range: 0 to 4294967295");
+  synth.videos = raw.is_set("--videos");
+  return synth;
+}
+
+DatasetOptions read_dataset(const ParsedCommand& parsed) {
+  const RawOptions& raw = parsed.options;
+  DatasetOptions dataset;
+  dataset.folder = parsed.arguments.front();
+  const std::string* const from = raw.text("--from");
+  if (from == nullptr) refuse("--from is missing", "it names the folder with videos and pictures");
+  dataset.from = *from;
+  read(raw, "--frames", dataset.frames, positive);
+  read(raw, "--size", dataset.size, parse_size);
+  read(raw, "--fps", dataset.fps, rate);
+  read(raw, "--least-motion", dataset.least_motion, parse_double);
+  return dataset;
+}
+
+TrainOptions read_train(const RawOptions& raw) {
+  TrainOptions train;
+  const std::string* const config = raw.text("--config");
+  if (config == nullptr) refuse("--config is missing", "configs/train has files to begin with");
+  train.config = *config;
+  train.resume = raw.is_set("--resume");
+  read(raw, "--threads", train.threads, positive);
+  return train;
 }
 
 CommandLine help_line(std::string text) {
@@ -237,6 +313,15 @@ const std::map<std::string, std::pair<Command, ReadCommand>>& readers() {
           line.gallery.overwrite = parsed.options.is_set("--overwrite");
           line.gallery.link = parsed.options.is_set("--link");
         }}},
+      {"synth",
+       {Command::synth,
+        [](const ParsedCommand& parsed, CommandLine& line) { line.synth = read_synth(parsed); }}},
+      {"dataset",
+       {Command::dataset, [](const ParsedCommand& parsed,
+                             CommandLine& line) { line.dataset = read_dataset(parsed); }}},
+      {"train",
+       {Command::train, [](const ParsedCommand& parsed,
+                           CommandLine& line) { line.train = read_train(parsed.options); }}},
       {"completions",
        {Command::completions, [](const ParsedCommand& parsed,
                                  CommandLine& line) { line.shell = parsed.arguments.front(); }}},
@@ -255,6 +340,7 @@ Job read_job(const RawOptions& raw) {
   read(raw, "--output", job.output);
   read(raw, "--model", job.model);
   read(raw, "--models-dir", job.models_dir);
+  job.loras = read_loras(raw);
   read(raw, "--contact-sheet", job.contact_sheet);
   read(raw, "--preview", job.preview);
   job.max_pixels = 100'000'000;

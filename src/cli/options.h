@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/job.h"
@@ -73,6 +74,7 @@ struct BenchOptions {
   std::optional<std::string> image;  ///< path, or "-"; unset: a picture that is drawn
   std::optional<std::string> model;
   std::optional<std::string> models_dir;
+  std::vector<std::string> loras;
   std::optional<int> warmup_steps;
   bool profile_operations = false;
   std::vector<std::string> without;  ///< savings to switch off (nn/savings.h)
@@ -92,6 +94,35 @@ struct GalleryOptions {
   bool link = false;
 };
 
+/// `svd-gen synth DIR`
+struct SynthCommandOptions {
+  std::string folder;
+  int clips = 100;
+  int frames = 14;
+  std::vector<std::pair<int, int>> sizes = {{128, 128}};
+  std::vector<std::string> motions;  ///< empty: drawn for each clip
+  std::optional<double> fps;
+  std::uint64_t seed = 0;
+  bool videos = false;
+};
+
+/// `svd-gen dataset DIR`
+struct DatasetOptions {
+  std::string folder;
+  std::string from;
+  int frames = 14;
+  std::pair<int, int> size = {128, 128};
+  std::optional<double> fps;  ///< unset: that of each file
+  double least_motion = 0;
+};
+
+/// `svd-gen train`
+struct TrainOptions {
+  std::string config;
+  bool resume = false;
+  std::optional<int> threads;
+};
+
 enum class Command {
   render,
   replay,
@@ -101,6 +132,9 @@ enum class Command {
   bench,
   doctor,
   gallery,
+  synth,
+  dataset,
+  train,
   completions,
   manual,
   version,
@@ -120,6 +154,9 @@ struct CommandLine {
   BenchOptions bench;
   DoctorOptions doctor;
   GalleryOptions gallery;
+  SynthCommandOptions synth;
+  DatasetOptions dataset;
+  TrainOptions train;
   std::string show_file;
   std::string shell;  ///< of `completions`
 };

@@ -263,6 +263,8 @@ void replay(const ReplayOptions& options, Console& console, SignalWatcher& signa
   RawOptions raw = options.changes.over(record.options);
   if (!output) raw.set("--output", {{replay_output(options.file, format)}, "replay"});
   if (!raw.has("--model")) raw.set("--model", {{record.source.model_name}, options.file});
+  if (!raw.has("--lora") && !record.source.loras.empty())
+    raw.set("--lora", {record.source.loras, options.file});
   if (!raw.has("--image")) {
     const auto found = find_picture(options.file, record.source);
     if (!found)

@@ -10,6 +10,7 @@
 #include "cli/bench.h"
 #include "cli/completions.h"
 #include "cli/console.h"
+#include "cli/dataset.h"
 #include "cli/doctor.h"
 #include "cli/failure.h"
 #include "cli/gallery.h"
@@ -20,6 +21,8 @@
 #include "cli/render.h"
 #include "cli/report.h"
 #include "cli/signals.h"
+#include "cli/synth.h"
+#include "cli/train.h"
 #include "cli/version.h"
 
 namespace svd::cli {
@@ -118,6 +121,12 @@ int run_bench(const CommandLine& line, Console& console) {
   });
 }
 
+/// What may be stopped and prints no result.
+template <class Body>
+int run_quietly(const CommandLine& line, Console& console, const Body& body) {
+  return run_stoppable(line.messages, console, body, [](const std::optional<Failure>&) {});
+}
+
 /// A failure that nothing else reports.
 int fail(const std::exception_ptr& exception, const MessageOptions& messages, Console& console) {
   const Failure failure = describe_failure(exception, messages.verbose);
@@ -152,6 +161,15 @@ int execute(const CommandLine& line, Console& console) {
     case Command::gallery:
       gallery(line.gallery, console);
       return 0;
+    case Command::synth:
+      return run_quietly(line, console,
+                         [&](SignalWatcher& signals) { synth(line.synth, console, signals); });
+    case Command::dataset:
+      return run_quietly(line, console,
+                         [&](SignalWatcher& signals) { dataset(line.dataset, console, signals); });
+    case Command::train:
+      return run_quietly(line, console,
+                         [&](SignalWatcher& signals) { train(line.train, console, signals); });
     case Command::completions:
       std::cout << completions(line.shell);
       return 0;

@@ -14,6 +14,7 @@
 #include <array>
 #include <vector>
 
+#include "nn/checkpoint.h"
 #include "nn/layout.h"
 #include "nn/parts.h"
 
@@ -263,9 +264,16 @@ Tensor SpatioTemporalResBlock::forward(Tensor&& picture, std::int64_t frames,
 
 Tensor SpatioTemporalResBlock::forward(ResBlockInput&& input, std::int64_t frames,
                                        const ResBlockConstants& constants) const {
-  Tensor spatial = spatial_res_block_.forward(input, constants.spatial[0]);
+  const Tensor &of_spatial = constants.spatial[0], of_temporal = constants.temporal[0];
+  if (GradientCheckpointing::is_enabled()) {
+    const auto compute = [this, frames](const std::vector<Tensor>& in) {
+      return blend(spatial_res_block_.forward({in[0], in[1]}, in[2]), frames, in[3]);
+    };
+    return checkpoint(compute, {input.picture, input.skip, of_spatial, of_temporal});
+  }
+  Tensor spatial = spatial_res_block_.forward(input, of_spatial);
   input = {};
-  return blend(std::move(spatial), frames, constants.temporal[0]);
+  return blend(std::move(spatial), frames, of_temporal);
 }
 
 Downsample2D::Downsample2D(Module& parent, std::string name, std::int64_t channels, Padding padding)

@@ -5,6 +5,7 @@
 #include <ATen/ops/lerp.h>
 #include <ATen/ops/sigmoid.h>
 
+#include "nn/checkpoint.h"
 #include "nn/chunks.h"
 #include "nn/layout.h"
 
@@ -204,6 +205,23 @@ TransformerConstants TransformerSpatioTemporalModel::prepare(const Tensor& conte
 }
 
 Tensor TransformerSpatioTemporalModel::forward(const Tensor& picture, std::int64_t frames,
+                                               const TransformerConstants& constants) const {
+  if (!GradientCheckpointing::is_enabled()) return compute(picture, frames, constants);
+  std::vector<Tensor> inputs = {picture, constants.frame_embedding};
+  for (const auto* const crosses : {&constants.spatial_cross, &constants.temporal_cross})
+    for (const CrossAttention& cross : *crosses)
+      inputs.insert(inputs.end(), {cross.constant, cross.context});
+  const auto again = [this, frames](const std::vector<Tensor>& in) {
+    TransformerConstants own{{}, {}, in[1]};
+    for (std::size_t i = 2; i < in.size(); i += 2)
+      (i < 1 + in.size() / 2 ? own.spatial_cross : own.temporal_cross)
+          .push_back({in[i], in[i + 1]});
+    return compute(in[0], frames, own);
+  };
+  return checkpoint(again, std::move(inputs));
+}
+
+Tensor TransformerSpatioTemporalModel::compute(const Tensor& picture, std::int64_t frames,
                                                const TransformerConstants& constants) const {
   Tensor x = proj_in_.forward(picture_to_tokens(norm_.forward(picture)));  // [B*F, h*w, C]
   for (std::size_t i = 0; i < transformer_blocks_.size(); ++i) {

@@ -96,6 +96,9 @@ class TransformerSpatioTemporalModel : public Module {
   void fold() override;
 
  private:
+  Tensor compute(const Tensor& picture, std::int64_t frames,
+                 const TransformerConstants& constants) const;
+
   std::int64_t channels_;
   GroupNorm norm_;
   Linear proj_in_;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes tests/golden/data: what both published implementations make of the small model.
 
-usage: make_goldens.py --generative-models DIR [--only images|sampling|unet|vae|clip|e2e ...]
+usage: make_goldens.py --generative-models DIR [--only images|sampling|unet|vae|clip|gradients|e2e ...]
 
 DIR is a checkout of Stability-AI/generative-models. Run make_model.py first. README.md lists the files.
 """
@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import common
 import make_model
@@ -164,6 +164,39 @@ def make_vae(image_decoder_folder):
     save("vae", **tensors)
 
 
+def wave(count, frequency):
+    """Numbers that nobody has to store: cos(frequency * i)."""
+    return torch.cos(frequency * torch.arange(count, dtype=torch.float64))
+
+
+def gradients_of(module):
+    """Of each parameter's gradient: its norm, and its sum weighted with a wave."""
+    return {name: [float(p.grad.norm()), float((p.grad.flatten() * wave(p.numel(), 0.7)).sum())]
+            for name, p in module.named_parameters() if p.grad is not None}
+
+
+def make_gradients():
+    """diffusers' gradients, in float64, of outputs summed with a wave as weights."""
+    with torch.enable_grad():
+        pipe = run_diffusers.load(MODEL)
+        given = load_file(DATA / "unet.safetensors")
+        given = {name: given[name].double() for name in ("sample", "c_noise", "embeds", "added_time_ids")}
+        unet = pipe.unet.double().requires_grad_(True)
+        output = unet(given["sample"], given["c_noise"], given["embeds"], given["added_time_ids"], return_dict=False)[0]
+        (output.flatten() * wave(output.numel(), 0.3)).sum().backward()
+        vae = pipe.vae.double().requires_grad_(True)
+        given = load_file(DATA / "vae.safetensors")
+        moments = vae.quant_conv(vae.encoder(given["pixels"].double()))
+        (moments.flatten() * wave(moments.numel(), 0.3)).sum().backward()
+        frames = vae.decode(given["latents"][:3].double(), num_frames=3).sample
+        (frames.flatten() * wave(frames.numel(), 0.3)).sum().backward()
+    path = DATA / "gradients.json"
+    lines = [f'"{part}": {{\n' + ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in grads.items()) + "\n}"
+             for part, grads in (("unet", gradients_of(unet)), ("vae", gradients_of(vae)))]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    print(f"{path.relative_to(common.HERE)}: {path.stat().st_size} bytes")
+
+
 def make_clip():
     """Preprocessed pixels (every eighth of each axis, last row and column) and embeddings of three pictures."""
     from diffusers.pipelines.stable_video_diffusion import pipeline_stable_video_diffusion as published
@@ -206,7 +239,7 @@ def make_e2e(image_decoder_folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--generative-models", required=True, type=pathlib.Path)
-    parts = ("images", "sampling", "unet", "vae", "clip", "e2e")
+    parts = ("images", "sampling", "unet", "vae", "clip", "gradients", "e2e")
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)
     args = parser.parse_args()
     torch.set_num_threads(2)
@@ -215,7 +248,8 @@ def main():
         folder = pathlib.Path(temporary)
         make_model.write_image_decoder_folder(folder, common.GOLDEN_CONFIG, make_model.weights())
         steps = {"images": make_images, "sampling": make_sampling, "unet": make_unet,
-                 "vae": lambda: make_vae(folder), "clip": make_clip, "e2e": lambda: make_e2e(folder)}
+                 "vae": lambda: make_vae(folder), "clip": make_clip, "gradients": make_gradients,
+                 "e2e": lambda: make_e2e(folder)}
         for part in args.only:
             steps[part]()
 

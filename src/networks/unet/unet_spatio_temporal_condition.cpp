@@ -124,12 +124,14 @@ ClipContext UNetSpatioTemporalConditionModel::prepare(const Tensor& embeds,
                                                       std::int64_t frames, const Tensor& timesteps,
                                                       const BeforeUnit& before) const {
   const auto dtype = embeds.scalar_type();
-  const Tensor steps = nn::timestep_embedding(timesteps, config_.block_out_channels.front());
+  const Tensor steps =
+      nn::timestep_embedding(timesteps.flatten(), config_.block_out_channels.front())
+          .unflatten(0, {timesteps.size(0), -1});  // [steps, 1 or B, C]
   const Tensor ids =
       nn::timestep_embedding(added_time_ids.flatten(), config_.addition_time_embed_dim)
           .reshape({added_time_ids.size(0), -1});
   before(time_embedding_);
-  const Tensor of_steps = time_embedding_.forward(steps.to(dtype)).unsqueeze(1);
+  const Tensor of_steps = time_embedding_.forward(steps.to(dtype));
   before(add_embedding_);
   const Tensor embedding =
       of_steps + add_embedding_.forward(ids.to(dtype)).unsqueeze(0);  // [steps, B, C], B of the ids

@@ -65,8 +65,9 @@ class UNetSpatioTemporalConditionModel : public nn::Module {
   UNetSpatioTemporalConditionModel(const UNetConfig& config, const UNetNormEps& eps);
 
   /// embeds: [B, 1, cross_attention_dim]; added_time_ids: [B or 1, 3] (fps, motion bucket, noise
-  /// augmentation); timesteps: [steps] c_noise values. B are independent clips (for guidance:
-  /// unconditional, conditional). Reads the parameters of Use::prepare only. Differentiable.
+  /// augmentation); timesteps: c_noise values, [steps], or [steps, B] where clips differ. B are
+  /// independent clips (for guidance: unconditional, conditional). Reads the parameters of
+  /// Use::prepare only. Differentiable.
   ClipContext prepare(const Tensor& embeds, const Tensor& added_time_ids, std::int64_t frames,
                       const Tensor& timesteps, const BeforeUnit& before) const;
 

@@ -66,8 +66,11 @@ AutoencoderEncoder::AutoencoderEncoder(const VaeConfig& config)
       quant_conv_(*this, "quant_conv", 2 * config.latent_channels, 2 * config.latent_channels, 1) {}
 
 Tensor AutoencoderEncoder::encode_mode(const Tensor& pixels, const BeforeUnit& before) const {
-  const Tensor moments = quant_conv_.forward(encoder_.forward(pixels, before));
-  return moments.narrow(1, 0, latent_channels_);  // the rest is the log variance
+  return encode(pixels, before).narrow(1, 0, latent_channels_);
+}
+
+Tensor AutoencoderEncoder::encode(const Tensor& pixels, const BeforeUnit& before) const {
+  return quant_conv_.forward(encoder_.forward(pixels, before));
 }
 
 AutoencoderDecoder::AutoencoderDecoder(const VaeConfig& config)

@@ -34,6 +34,9 @@ class AutoencoderEncoder : public nn::Module {
   /// [N, latent_channels, H / factor, W / factor].
   Tensor encode_mode(const Tensor& pixels, const BeforeUnit& before) const;
 
+  /// Mean and log variance of the distribution, [N, 2 * latent_channels, H / factor, W / factor].
+  Tensor encode(const Tensor& pixels, const BeforeUnit& before) const;
+
  private:
   std::int64_t latent_channels_;
   Encoder encoder_;

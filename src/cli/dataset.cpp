@@ -1,0 +1,129 @@
+#include "cli/dataset.h"
+
+#include <ATen/ops/empty.h>
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "svd/error.h"
+#include "training/clip_cache.h"
+#ifdef SVD_HAVE_MEDIA
+#include "media/clip_reader.h"
+#include "media/fit.h"
+#include "media/motion.h"
+#endif
+
+namespace svd::cli {
+
+#ifdef SVD_HAVE_MEDIA
+namespace {
+
+namespace fs = std::filesystem;
+constexpr double kUnknownFps = 7;  // of a single picture; what a render is told by default
+
+std::vector<fs::path> files_below(const fs::path& folder) {
+  std::error_code code;
+  std::vector<fs::path> files;
+  for (auto entry = fs::recursive_directory_iterator(folder, code);
+       !code && entry != fs::recursive_directory_iterator(); entry.increment(code))
+    if (entry->is_regular_file(code) && !entry->path().filename().string().starts_with('.'))
+      files.push_back(entry->path());
+  if (code)
+    throw Error(ErrorKind::image, fmt::format("--from {}: {}", folder.string(), code.message()));
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+at::Tensor to_frames(const std::vector<Image>& images) {
+  const auto count = static_cast<std::int64_t>(images.size());
+  at::Tensor frames = at::empty({count, images[0].height, images[0].width, 3}, at::kByte);
+  for (std::int64_t i = 0; i < count; ++i)
+    std::memcpy(frames[i].mutable_data_ptr(), images[std::size_t(i)].rgb.data(),
+                images[std::size_t(i)].rgb.size());
+  return frames;
+}
+
+/// The clips of one file: its frames in order, `frames` each, every one at the same rate. What is
+/// left at the end is dropped.
+class Cutter {
+ public:
+  Cutter(const DatasetOptions& options, std::string source, training::ClipCacheWriter& writer)
+      : options_(options), source_(std::move(source)), writer_(writer) {}
+
+  /// Frames that begin between two moments of the wanted rate are passed over.
+  void add(const Image& frame, double seconds) {
+    if (options_.fps && seconds + kTolerance < double(taken_) / *options_.fps) return;
+    ++taken_;
+    images_.push_back(
+        media::fit_image(frame, options_.size.first, options_.size.second, Fit::crop).fitted);
+    times_.push_back(seconds);
+    if (static_cast<int>(images_.size()) == options_.frames) flush();
+  }
+
+ private:
+  static constexpr double kTolerance = 1e-4;
+
+  void flush() {
+    const double length = times_.back() - times_.front();
+    const double fps = length > 0 ? double(images_.size() - 1) / length : kUnknownFps;
+    const media::ClipMotion motion = media::measure_motion(images_, fps);
+    if (motion.score >= options_.least_motion)
+      writer_.add({to_frames(images_), fps, motion.score, "", source_,
+                   training::Flow{motion.mean_x, motion.mean_y, motion.divergence}});
+    images_.clear();
+    times_.clear();
+  }
+
+  const DatasetOptions& options_;
+  std::string source_;
+  training::ClipCacheWriter& writer_;
+  std::vector<Image> images_;
+  std::vector<double> times_;
+  std::int64_t taken_ = 0;
+};
+
+}  // namespace
+
+void dataset(const DatasetOptions& options, Console& console, SignalWatcher& signals) {
+  const std::stop_token stop = signals.begin([&console] { console.info("stopping ..."); });
+  const std::vector<fs::path> files = files_below(options.from);
+  training::ClipCacheWriter writer(options.folder);
+  int unread = 0;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    console.status(fmt::format("reading files {}/{}", i + 1, files.size()));
+    Cutter cutter(options, files[i].filename().string(), writer);
+    try {
+      media::read_clip(files[i], [&](const Image& frame, double seconds) {
+        if (stop.stop_requested()) throw Error(ErrorKind::interrupted, "stopped");
+        cutter.add(frame, seconds);
+        return true;
+      });
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::image) throw;
+      ++unread;
+      console.warning(fmt::format("left out: {}", error.what()));
+    }
+  }
+  console.clear_status();
+  if (writer.clips() == 0)
+    throw Error(
+        ErrorKind::image,
+        fmt::format("--from {}: no clip of {} frames in {} files, {} of which cannot be read",
+                    options.from, options.frames, files.size(), unread));
+  writer.finish();
+  console.info(fmt::format("{}: {} clips of {} files", options.folder, writer.clips(),
+                           files.size() - std::size_t(unread)));
+}
+#else
+void dataset(const DatasetOptions&, Console&, SignalWatcher&) {
+  throw Error(ErrorKind::usage, "dataset: this build of svd-gen reads no videos",
+              "svd-gen synth draws clips");
+}
+#endif
+
+}  // namespace svd::cli

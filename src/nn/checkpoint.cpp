@@ -1,0 +1,82 @@
+#include "nn/checkpoint.h"
+
+#include <ATen/autocast_mode.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/functions/utils.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <memory>
+#include <utility>
+
+namespace svd::nn {
+namespace {
+
+thread_local bool enabled = false;
+
+using Compute = std::function<Tensor(const std::vector<Tensor>&)>;
+
+class Autocast {
+ public:
+  explicit Autocast(bool on) : previous_(at::autocast::is_autocast_enabled(at::kCPU)) {
+    at::autocast::set_autocast_enabled(at::kCPU, on);
+  }
+  ~Autocast() { at::autocast::set_autocast_enabled(at::kCPU, previous_); }
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+ private:
+  bool previous_;
+};
+
+/// The place of the whole computation in the graph.
+class Checkpoint : public torch::autograd::Node {
+ public:
+  Checkpoint(Compute compute, std::vector<Tensor> inputs)
+      : compute_(std::move(compute)), inputs_(std::move(inputs)) {}
+
+  torch::autograd::variable_list apply(torch::autograd::variable_list&& gradients) override {
+    std::vector<Tensor> inputs;
+    for (const Tensor& input : inputs_)
+      inputs.push_back(input.defined() ? input.detach().set_requires_grad(input.requires_grad())
+                                       : Tensor());
+    {
+      const at::AutoGradMode with_gradients(true);
+      const GradientCheckpointing not_again(false);
+      const Autocast as_before(is_autocast_);
+      torch::autograd::backward({compute_(inputs)}, {gradients[0]});
+    }
+    torch::autograd::variable_list out;
+    for (const Tensor& input : inputs) out.push_back(input.defined() ? input.grad() : Tensor());
+    return out;
+  }
+
+  void release_variables() override { inputs_.clear(); }
+
+ private:
+  Compute compute_;
+  std::vector<Tensor> inputs_;
+  bool is_autocast_ = at::autocast::is_autocast_enabled(at::kCPU);
+};
+
+}  // namespace
+
+GradientCheckpointing::GradientCheckpointing(bool on) : previous_(enabled) { enabled = on; }
+GradientCheckpointing::~GradientCheckpointing() { enabled = previous_; }
+bool GradientCheckpointing::is_enabled() { return enabled && at::GradMode::is_enabled(); }
+
+Tensor checkpoint(Compute compute, std::vector<Tensor> inputs) {
+  Tensor output;
+  {
+    const at::NoGradGuard no_gradients;
+    output = compute(inputs);
+  }
+  auto edges = torch::autograd::collect_next_edges(inputs);
+  auto node = std::make_shared<Checkpoint>(std::move(compute), std::move(inputs));
+  node->set_next_edges(std::move(edges));
+  torch::autograd::set_history(output, node);
+  return output;
+}
+
+}  // namespace svd::nn

@@ -1,0 +1,69 @@
+#include "training/batches.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <utility>
+
+#include "training/draw.h"
+
+namespace svd::training {
+namespace {
+
+template <class T>
+void shuffle_with(Draw& draw, std::vector<T>& items) {
+  for (std::size_t i = items.size(); i > 1; --i)
+    std::swap(items[i - 1], items[static_cast<std::size_t>(draw.index(static_cast<int>(i)))]);
+}
+
+}  // namespace
+
+Batches::Batches(const TrainConfig& config)
+    : seed_(config.seed), batch_(static_cast<std::size_t>(config.batch)) {
+  for (const auto& folder : config.data) caches_.emplace_back(folder);
+  std::map<std::array<std::int64_t, 3>, std::vector<ClipRef>> by_shape;
+  for (const ClipCache& cache : caches_) {
+    for (std::size_t i = 0; i < cache.clips().size(); ++i) {
+      const ClipInfo& clip = cache.clips()[i];
+      const bool is_wanted = config.motions.empty() ||
+                             std::find(config.motions.begin(), config.motions.end(), clip.motion) !=
+                                 config.motions.end();
+      if (!is_wanted || clip.frames < config.frames) continue;
+      const std::int64_t frames = config.frames > 0 ? config.frames : clip.frames;
+      by_shape[{frames, clip.height, clip.width}].push_back({&cache, i});
+    }
+  }
+  for (auto& [shape, clips] : by_shape) {
+    clips_ += static_cast<std::int64_t>(clips.size());
+    batches_an_epoch_ += static_cast<std::int64_t>(clips.size() / batch_);
+    shapes_.push_back(std::move(clips));
+  }
+  if (batches_an_epoch_ == 0)
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("the data hold {} fitting clips, too few for a batch of {}", clips_, batch_),
+        "clips of a batch have one size and number of frames");
+}
+
+std::vector<ClipRef> Batches::at(std::int64_t position) {
+  const std::int64_t epoch = position / batches_an_epoch_;
+  if (epoch != epoch_) shuffle(epoch);
+  return order_[static_cast<std::size_t>(position % batches_an_epoch_)];
+}
+
+void Batches::shuffle(std::int64_t epoch) {
+  Draw draw(seed_ * 1'000'003 + static_cast<std::uint64_t>(epoch));
+  order_.clear();
+  for (std::vector<ClipRef> clips : shapes_) {
+    shuffle_with(draw, clips);
+    for (std::size_t i = 0; i + batch_ <= clips.size(); i += batch_)
+      order_.emplace_back(clips.begin() + static_cast<std::ptrdiff_t>(i),
+                          clips.begin() + static_cast<std::ptrdiff_t>(i + batch_));
+  }
+  shuffle_with(draw, order_);
+  epoch_ = epoch;
+}
+
+}  // namespace svd::training

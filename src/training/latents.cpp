@@ -1,0 +1,112 @@
+#include "training/latents.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <fmt/format.h>
+
+#include <cstring>
+#include <system_error>
+
+#include "pipeline/conditioning.h"
+#include "training/model_folder.h"
+#include "training/objective.h"
+#include "training/weights_in.h"
+#include "weights/config_reader.h"
+#include "weights/fingerprint.h"
+#include "weights/safetensors.h"
+
+namespace svd::training {
+namespace {
+
+namespace fs = std::filesystem;
+const nn::BeforeUnit kNothing = [](const nn::Module&) {};
+
+std::string id_of(const std::vector<nn::Parameter>& parameters) {
+  weights::Fingerprint fingerprint;
+  for (const nn::Parameter& parameter : parameters) {
+    const at::Tensor value = parameter.tensor->contiguous();
+    fingerprint.add({static_cast<const char*>(value.const_data_ptr()), value.nbytes()});
+  }
+  return fingerprint.hex().substr(0, 16);
+}
+
+}  // namespace
+
+Encoders::Encoders(const fs::path& model, at::ScalarType vae_dtype)
+    : config_(weights::read_folder_config(model)),
+      vae_dtype_(vae_dtype),
+      vae_(config_.vae),
+      clip_(config_.clip) {
+  const at::NoGradGuard no_gradients;
+  const auto [vae_folder, vae_stem] = place_of(weights::Part::vae);
+  if (!read_weights(vae_.parameters(), model / vae_folder, vae_stem))
+    throw Error(ErrorKind::model, fmt::format("{} has no weights", (model / vae_folder).string()),
+                "the UNet is trained on latents: train the stage vae_image first");
+  const auto [clip_folder, clip_stem] = place_of(weights::Part::image_encoder);
+  if (!read_weights(clip_.parameters(), model / clip_folder, clip_stem))
+    initialise(
+        clip_.parameters(), [](const std::string&) { return false; },
+        at::detail::createCPUGenerator(0));
+  for (const nn::Parameter& parameter : clip_.parameters())
+    clip_weights_.emplace_back(parameter.name, *parameter.tensor);
+  for (const nn::Parameter& parameter : vae_.parameters())
+    *parameter.tensor = parameter.tensor->to(vae_dtype);
+  vae_id_ = id_of(vae_.parameters());
+  vae_.fold();
+}
+
+at::Tensor Encoders::encode(const at::Tensor& pixels) const {
+  const at::NoGradGuard no_gradients;
+  return vae_.encode_mode(pixels.to(vae_dtype_), kNothing).to(at::kFloat);
+}
+
+at::Tensor Encoders::embed(const at::Tensor& frames) const {
+  const at::NoGradGuard no_gradients;
+  std::vector<at::Tensor> pixels;
+  for (std::int64_t i = 0; i < frames.size(0); ++i) {
+    const at::Tensor frame = frames[i].contiguous();
+    Image image{static_cast<int>(frame.size(1)), static_cast<int>(frame.size(0)), {}};
+    image.rgb.resize(static_cast<std::size_t>(frame.numel()));
+    std::memcpy(image.rgb.data(), frame.const_data_ptr(), image.rgb.size());
+    pixels.push_back(pipeline::clip_pixels(image, config_.clip));
+  }
+  return clip_.forward(at::cat(pixels), kNothing).unsqueeze(1);
+}
+
+LatentCache::LatentCache(const std::vector<ClipCache>& caches, const Encoders& encoders,
+                         const Progress& on_progress) {
+  std::int64_t total = 0, done = 0;
+  for (const ClipCache& cache : caches) total += static_cast<std::int64_t>(cache.clips().size());
+  for (const ClipCache& cache : caches) {
+    std::vector<at::Tensor>& latents = latents_[&cache];
+    const fs::path path = cache.folder() / fmt::format("latents-{}.safetensors", encoders.vae_id());
+    std::error_code code;
+    if (fs::exists(path, code)) {
+      const auto file = weights::SafetensorsFile::open(path);
+      for (std::size_t i = 0; i < cache.clips().size(); ++i) {
+        const weights::TensorInfo* const info = file->find(std::to_string(i));
+        if (info == nullptr)
+          throw Error(ErrorKind::usage, fmt::format("{} does not fit its dataset", path.string()),
+                      "remove it");
+        latents.push_back(file->tensor(*info));
+      }
+      done += static_cast<std::int64_t>(cache.clips().size());
+      continue;
+    }
+    std::vector<std::pair<std::string, at::Tensor>> named;
+    for (std::size_t i = 0; i < cache.clips().size(); ++i) {
+      on_progress(done++, total);
+      const at::Tensor pixels = to_pixels(cache.frames(cache.clips()[i]));
+      latents.push_back(encoders.encode(pixels).to(at::kHalf).contiguous());
+      named.emplace_back(std::to_string(i), latents.back());
+    }
+    weights::save_safetensors(path, named);
+  }
+}
+
+at::Tensor LatentCache::of(const ClipRef& clip) const {
+  return latents_.at(clip.cache)[clip.index];
+}
+
+}  // namespace svd::training

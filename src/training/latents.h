@@ -1,0 +1,61 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "networks/clip/clip_vision_model.h"
+#include "networks/vae/autoencoder.h"
+#include "training/batches.h"
+
+namespace svd::training {
+
+/// The frozen networks of a model that turn pictures into what the UNet reads.
+class Encoders {
+ public:
+  /// `model`: a diffusers folder; an image encoder without weights is initialised from seed 0.
+  /// `vae_dtype`: what the VAE computes in.
+  Encoders(const std::filesystem::path& model, at::ScalarType vae_dtype);
+
+  /// pixels: [N, 3, H, W] -> float32 [N, c, h, w], the mode, unscaled.
+  at::Tensor encode(const at::Tensor& pixels) const;
+  /// frames: uint8 [N, H, W, 3] -> [N, 1, projection_dim].
+  at::Tensor embed(const at::Tensor& frames) const;
+  double scaling_factor() const { return config_.vae.scaling_factor; }
+  /// A name for the VAE's encoder: the same weights in the same type, the same name.
+  const std::string& vae_id() const { return vae_id_; }
+  /// The image encoder's weights, which a model folder has to hold.
+  const std::vector<std::pair<std::string, at::Tensor>>& clip_weights() const {
+    return clip_weights_;
+  }
+
+ private:
+  ModelConfig config_;
+  at::ScalarType vae_dtype_;
+  networks::AutoencoderEncoder vae_;
+  networks::ClipVisionModelWithProjection clip_;
+  std::vector<std::pair<std::string, at::Tensor>> clip_weights_;
+  std::string vae_id_;
+};
+
+/// The latents of every clip of the caches, encoded once for a VAE and kept beside the data in
+/// latents-ID.safetensors: float16, [F, c, h, w] a clip, unscaled.
+class LatentCache {
+ public:
+  using Progress = std::function<void(std::int64_t done, std::int64_t total)>;
+  /// Encodes what is missing. `on_progress` may throw.
+  LatentCache(const std::vector<ClipCache>& caches, const Encoders& encoders,
+              const Progress& on_progress);
+
+  at::Tensor of(const ClipRef& clip) const;  ///< float16 [F, c, h, w]
+
+ private:
+  std::map<const ClipCache*, std::vector<at::Tensor>> latents_;
+};
+
+}  // namespace svd::training

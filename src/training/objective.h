@@ -1,0 +1,41 @@
+#pragma once
+
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "training/adamw.h"
+#include "training/batches.h"
+
+namespace svd::training {
+
+/// What is minimised, over which network. Every random number of a call comes from `generator`.
+class Objective {
+ public:
+  virtual ~Objective() = default;
+
+  /// The parameters that are trained.
+  virtual std::vector<Trainable> trainables() = 0;
+
+  /// The loss of a batch, a scalar with gradients.
+  virtual at::Tensor loss(const std::vector<ClipRef>& clips, const at::Generator& generator) = 0;
+
+  /// The parts of a loss, for the metrics.
+  virtual std::map<std::string, double> details() const { return {}; }
+
+  /// Writes the trained model into a diffusers folder that does not exist yet. `values`: the
+  /// weights to write in place of the trained ones, as `trainables` orders them.
+  virtual void save(const std::filesystem::path& folder, const std::vector<at::Tensor>& values) = 0;
+};
+
+/// Frames [N, F, H, W, 3] of the clips, uint8: the first `frames`, or all if that is 0.
+at::Tensor frames_of(const std::vector<ClipRef>& clips, std::int64_t frames);
+
+/// uint8 [N, H, W, 3] -> float32 [N, 3, H, W] in [-1, 1], channels-last.
+at::Tensor to_pixels(const at::Tensor& frames);
+
+}  // namespace svd::training

@@ -1,0 +1,246 @@
+#include "training/trainer.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/autocast_mode.h>
+#include <fmt/format.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <chrono>
+#include <cmath>
+#include <fstream>
+#include <memory>
+#include <system_error>
+#include <vector>
+
+#include "base/atomic_file.h"
+#include "base/json.h"
+#include "svd/error.h"
+#include "training/draw.h"
+#include "training/unet_objective.h"
+#include "training/vae_objective.h"
+#include "weights/safetensors.h"
+
+namespace svd::training {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* kCheckpoint = "checkpoint.safetensors";
+constexpr const char* kMetrics = "metrics.jsonl";
+
+/// Settings that a resumed run may have otherwise.
+constexpr const char* kFree[] = {"steps", "output", "data", "log_every", "checkpoint_every"};
+
+class Autocast {
+ public:
+  explicit Autocast(bool on) : on_(on) {
+    if (!on_) return;
+    at::autocast::set_autocast_enabled(at::kCPU, true);
+    at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+  }
+  ~Autocast() {
+    if (!on_) return;
+    at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(at::kCPU, false);
+  }
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+ private:
+  bool on_;
+};
+
+void write_text(const fs::path& path, const std::string& text) {
+  AtomicPath file(path, AtomicPath::Type::file);
+  std::ofstream out(file.temporary_path(), std::ios::binary);
+  out << text;
+  out.close();
+  if (!out) throw Error(ErrorKind::output, fmt::format("{} cannot be written", path.string()));
+  file.commit(true);
+}
+
+std::string line_of(const StepReport& report) {
+  nlohmann::ordered_json json = {{"step", report.step},
+                                 {"loss", report.loss},
+                                 {"gradient_norm", report.gradient_norm},
+                                 {"learning_rate", report.learning_rate},
+                                 {"seconds_per_step", report.seconds_per_step}};
+  for (const auto& [name, value] : report.details) json[name] = value;
+  return one_line(json);
+}
+
+/// The lines of the metrics up to a step: what a resumed run computes again is left out.
+std::string metrics_until(const fs::path& path, std::int64_t step) {
+  std::ifstream in(path);
+  std::string kept, line;
+  while (std::getline(in, line)) {
+    const Json json = Json::parse(line, nullptr, false);
+    if (!json.is_object() || json.value("step", std::int64_t{0}) > step) break;
+    kept += line + "\n";
+  }
+  return kept;
+}
+
+/// Numbers of a step, and of a batch in it, that have nothing to do with those of another.
+at::Generator generator_of(std::uint64_t seed, std::int64_t batch) {
+  Draw draw(seed ^ (static_cast<std::uint64_t>(batch) * 0x9e3779b97f4a7c15U));
+  return at::detail::createCPUGenerator(draw.seed());
+}
+
+std::unique_ptr<Objective> make_objective(const TrainConfig& config, Batches& batches,
+                                          const TrainHooks& hooks, const std::stop_token& stop) {
+  if (config.stage == Stage::vae_image || config.stage == Stage::vae_video)
+    return std::make_unique<VaeObjective>(config, batches);
+  const auto on_encoding = [&](std::int64_t done, std::int64_t total) {
+    if (stop.stop_requested()) throw Error(ErrorKind::interrupted, "stopped while encoding");
+    hooks.on_encoding(done, total);
+  };
+  return std::make_unique<UNetObjective>(config, batches.caches(), on_encoding);
+}
+
+/// A run between its checkpoints.
+class Run {
+ public:
+  Run(const TrainConfig& config, const TrainHooks& hooks, const std::stop_token& stop)
+      : config_(config),
+        hooks_(hooks),
+        batches_(config),
+        objective_(make_objective(config, batches_, hooks, stop)),
+        optimiser_(objective_->trainables(), config) {
+    std::int64_t count = 0;
+    for (const Trainable& parameter : optimiser_.parameters()) count += parameter.value.numel();
+    hooks_.on_message(fmt::format("stage {}: {:.2f} million parameters to train, {} clips",
+                                  to_string(config.stage), double(count) / 1e6, batches_.clips()));
+  }
+
+  void start_anew() {
+    std::error_code code;
+    if (fs::exists(config_.output / kCheckpoint, code))
+      throw Error(ErrorKind::output,
+                  fmt::format("{} holds a training run already", config_.output.string()),
+                  "go on with --resume, or choose another output");
+    fs::create_directories(config_.output, code);
+    if (code)
+      throw Error(ErrorKind::output, fmt::format("the folder {} cannot be made: {}",
+                                                 config_.output.string(), code.message()));
+    write_text(config_.output / "config.json", to_json(config_).dump(2) + "\n");
+    write_text(config_.output / kMetrics, "");
+  }
+
+  void restore() {
+    const auto file = weights::SafetensorsFile::open(config_.output / kCheckpoint);
+    check_same_settings(*file);
+    for (auto& [name, tensor] : optimiser_.state()) {
+      const weights::TensorInfo* const info = file->find(name);
+      if (info == nullptr || info->shape != tensor.sizes().vec())
+        throw Error(ErrorKind::model,
+                    fmt::format("{}: '{}' does not fit", file->path().string(), name));
+      at::Tensor(tensor).copy_(file->tensor(*info));
+    }
+    step_ = std::stoll(file->metadata().at("step"));
+    optimiser_.set_steps_done(step_);
+    write_text(config_.output / kMetrics, metrics_until(config_.output / kMetrics, step_));
+    hooks_.on_message(fmt::format("going on after step {}", step_));
+  }
+
+  void steps(const std::stop_token& stop) {
+    std::ofstream metrics(config_.output / kMetrics, std::ios::app);
+    Clock::time_point begin = Clock::now();
+    StepReport sum;
+    std::int64_t counted = 0;
+    while (step_ < config_.steps && !stop.stop_requested()) {
+      const double rate = optimiser_.learning_rate(step_);
+      sum.loss += one_step(sum.gradient_norm);
+      ++counted;
+      if (step_ % config_.log_every == 0 || step_ == config_.steps) {
+        sum.step = step_;
+        sum.loss /= double(counted);
+        sum.gradient_norm /= double(counted);
+        sum.learning_rate = rate;
+        const auto now = Clock::now();
+        sum.seconds_per_step = std::chrono::duration<double>(now - begin).count() / double(counted);
+        sum.details = objective_->details();
+        metrics << line_of(sum) << std::endl;
+        hooks_.on_step(sum);
+        sum = {};
+        counted = 0;
+        begin = now;
+      }
+      if (step_ % config_.checkpoint_every == 0 && step_ < config_.steps) save();
+    }
+    save();
+    if (step_ < config_.steps)
+      throw Error(ErrorKind::interrupted, fmt::format("stopped after step {}", step_),
+                  "--resume goes on from there");
+  }
+
+ private:
+  /// Loss and norm of the gradients.
+  double one_step(double& norms) {
+    double total = 0;
+    for (std::int64_t i = 0; i < config_.accumulate; ++i) {
+      const std::int64_t batch = step_ * config_.accumulate + i;
+      at::Tensor loss;
+      {
+        const Autocast autocast(config_.bfloat16);
+        loss = objective_->loss(batches_.at(batch), generator_of(config_.seed, batch));
+      }
+      total += loss.item<double>();
+      torch::autograd::backward({loss / double(config_.accumulate)}, {});
+    }
+    const double norm = optimiser_.step(step_);
+    if (!std::isfinite(total) || !std::isfinite(norm))
+      throw Error(
+          ErrorKind::internal,
+          fmt::format("the loss of step {} is {}, the gradients' norm {}", step_ + 1, total, norm),
+          "a lower learning_rate or clip_norm may help; the last checkpoint is whole");
+    ++step_;
+    norms += norm;
+    return total / double(config_.accumulate);
+  }
+
+  void save() {
+    weights::save_safetensors(
+        config_.output / kCheckpoint, optimiser_.state(),
+        {{"step", std::to_string(step_)}, {"config", to_json(config_).dump()}});
+    const fs::path model = config_.output / "model";
+    objective_->save(model, optimiser_.averages());
+    hooks_.on_checkpoint(step_, model);
+  }
+
+  void check_same_settings(const weights::SafetensorsFile& file) const {
+    nlohmann::ordered_json before = nlohmann::ordered_json::parse(file.metadata().at("config"));
+    nlohmann::ordered_json now = to_json(config_);
+    for (const char* key : kFree) {
+      before.erase(key);
+      now.erase(key);
+    }
+    for (const auto& [key, value] : now.items())
+      if (before[key] != value)
+        throw Error(ErrorKind::usage,
+                    fmt::format("--resume: '{}' is {}, the run began with {}", key, value.dump(),
+                                before[key].dump()),
+                    "begin a new run, with 'model' the folder that this one has written");
+  }
+
+  TrainConfig config_;
+  const TrainHooks& hooks_;
+  Batches batches_;
+  std::unique_ptr<Objective> objective_;
+  AdamW optimiser_;
+  std::int64_t step_ = 0;
+};
+
+}  // namespace
+
+void train(const TrainConfig& config, bool resume, const TrainHooks& hooks, std::stop_token stop) {
+  Run run(config, hooks, stop);
+  if (resume)
+    run.restore();
+  else
+    run.start_anew();
+  run.steps(stop);
+}
+
+}  // namespace svd::training

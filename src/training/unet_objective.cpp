@@ -1,0 +1,204 @@
+#include "training/unet_objective.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/rand.h>
+#include <ATen/ops/randn.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/atomic_file.h"
+#include "nn/checkpoint.h"
+#include "training/model_folder.h"
+#include "training/weights_in.h"
+#include "weights/config_reader.h"
+#include "weights/safetensors.h"
+
+namespace svd::training {
+namespace {
+
+const nn::BeforeUnit kNothing = [](const nn::Module&) {};
+constexpr double kLowestFps = 3, kHighestFps = 30;
+
+/// exp of normal numbers: [n].
+at::Tensor log_normal(const NoiseLevels& levels, std::int64_t n, const at::Generator& generator) {
+  return (at::randn({n}, generator) * levels.p_std + levels.p_mean).exp();
+}
+
+at::Tensor over(const at::Tensor& vector, const at::Tensor& like) {  // [B] -> [B, 1, ...]
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(like.dim()), 1);
+  shape.front() = vector.size(0);
+  return vector.view(shape);
+}
+
+constexpr const char* kDown = ".lora.down.weight";
+constexpr const char* kUp = ".lora.up.weight";
+
+bool is_adapted(const std::string& name) {
+  return name.find("temporal_transformer_blocks") != std::string::npos &&
+         name.find(".attn1.to_") != std::string::npos && name.ends_with(".weight");
+}
+
+std::string layer_of(const std::string& weight) {
+  return weight.substr(0, weight.size() - std::string(".weight").size());
+}
+
+bool is_temporal(const std::string& name) {
+  return name.find("temporal") != std::string::npos ||
+         name.find("time_mixer") != std::string::npos ||
+         name.find("time_pos_embed") != std::string::npos;
+}
+
+}  // namespace
+
+UNetObjective::UNetObjective(const TrainConfig& config, const std::vector<ClipCache>& caches,
+                             const LatentCache::Progress& on_progress)
+    : config_(config),
+      model_(weights::read_folder_config(config.model)),
+      encoders_(config.model, config.bfloat16 ? at::kBFloat16 : at::kFloat),
+      latents_(caches, encoders_, on_progress),
+      unet_(model_.unet, {}) {
+  const auto [folder, stem] = place_of(weights::Part::unet);
+  if (!read_weights(unet_.parameters(), config.model / folder, stem))
+    initialise(unet_.parameters(), begins_at_zero_in_unet,
+               at::detail::createCPUGenerator(config.seed));
+}
+
+void UNetObjective::add_adapters() {
+  const at::Generator generator = at::detail::createCPUGenerator(config_.seed);
+  for (const nn::Parameter& parameter : unet_.parameters()) {
+    if (!is_adapted(parameter.name)) continue;
+    const std::int64_t out = parameter.shape[0], in = parameter.shape[1];
+    const double bound = 1 / std::sqrt(double(in));
+    Adapter adapter{parameter, *parameter.tensor,
+                    at::empty({config_.rank, in}).uniform_(-bound, bound, generator),
+                    at::zeros({out, config_.rank})};
+    adapter.down.set_requires_grad(true);
+    adapter.up.set_requires_grad(true);
+    adapters_.push_back(std::move(adapter));
+  }
+}
+
+void UNetObjective::apply_adapters() const {
+  for (const Adapter& adapter : adapters_)
+    *adapter.parameter.tensor = adapter.base + at::matmul(adapter.up, adapter.down);
+}
+
+bool UNetObjective::is_trained(const std::string& name) const {
+  if (config_.stage == Stage::image) return !is_temporal(name);
+  return !config_.temporal_only || is_temporal(name);
+}
+
+std::vector<Trainable> UNetObjective::trainables() {
+  std::vector<Trainable> out;
+  if (config_.stage == Stage::lora) {
+    add_adapters();
+    for (const Adapter& adapter : adapters_) {
+      const std::string layer = layer_of(adapter.parameter.name);
+      out.push_back({layer + kDown, adapter.down});
+      out.push_back({layer + kUp, adapter.up});
+    }
+    return out;
+  }
+  for (const nn::Parameter& parameter : unet_.parameters()) {
+    if (!is_trained(parameter.name)) continue;
+    parameter.tensor->set_requires_grad(true);
+    out.push_back({parameter.name, *parameter.tensor});
+  }
+  return out;
+}
+
+UNetObjective::Conditions UNetObjective::conditions_of(const std::vector<ClipRef>& clips,
+                                                       const at::Generator& generator) const {
+  const auto batch = static_cast<std::int64_t>(clips.size());
+  const at::Tensor first = frames_of(clips, 1).flatten(0, 1);  // [B, H, W, 3]
+  const at::Tensor strength = log_normal(config_.augmentation, batch, generator);
+  at::Tensor pixels = to_pixels(first);
+  pixels = pixels + over(strength, pixels) * at::randn(pixels.sizes(), generator);
+  // Left out: the embedding below p, both below 2p, the latents below 3p.
+  const at::Tensor lot = at::rand({batch}, generator);
+  const double p = config_.dropout;
+  const at::Tensor keep_embed = lot.ge(2 * p).to(at::kFloat);
+  const at::Tensor keep_latents = lot.lt(p).logical_or(lot.ge(3 * p)).to(at::kFloat);
+
+  Conditions conditions;
+  conditions.embeds = encoders_.embed(first);
+  conditions.embeds = conditions.embeds * over(keep_embed, conditions.embeds);
+  conditions.latents = encoders_.encode(pixels);
+  conditions.latents = conditions.latents * over(keep_latents, conditions.latents);
+  std::vector<double> rates, buckets;
+  for (const ClipRef& clip : clips) {
+    rates.push_back(std::clamp(clip.info().fps, kLowestFps, kHighestFps) - 1);
+    buckets.push_back(clip.info().motion_bucket_id);
+  }
+  conditions.ids =
+      at::stack({at::tensor(rates, at::kFloat), at::tensor(buckets, at::kFloat), strength}, 1);
+  return conditions;
+}
+
+at::Tensor UNetObjective::loss(const std::vector<ClipRef>& clips, const at::Generator& generator) {
+  apply_adapters();
+  std::vector<at::Tensor> all;
+  for (const ClipRef& clip : clips) {
+    const at::Tensor whole = latents_.of(clip);
+    const std::int64_t frames = config_.stage == Stage::image ? 1 : config_.frames;
+    all.push_back(frames > 0 ? whole.narrow(0, 0, frames) : whole);
+  }
+  const at::Tensor clean =  // [B, F, c, h, w]
+      at::stack(all).to(at::kFloat) * encoders_.scaling_factor();
+  const Conditions conditions = conditions_of(clips, generator);
+  const at::Tensor sigma = log_normal(config_.noise, clean.size(0), generator);  // [B]
+  const at::Tensor noisy = clean + over(sigma, clean) * at::randn(clean.sizes(), generator);
+
+  // sampling::precondition, for a vector of noise levels.
+  const at::Tensor variance = sigma.square() + 1;
+  const at::Tensor c_skip = over(variance.reciprocal(), clean);
+  const at::Tensor c_out = over(-sigma * variance.rsqrt(), clean);
+  const at::Tensor c_in = over(variance.rsqrt(), clean);
+  const at::Tensor c_noise = sigma.log() * 0.25;
+
+  const std::int64_t frames = clean.size(1);
+  const at::Tensor pictures = conditions.latents.unsqueeze(1).expand({-1, frames, -1, -1, -1});
+  const nn::GradientCheckpointing checkpointing(config_.gradient_checkpointing);
+  const networks::ClipContext context =
+      unet_.prepare(conditions.embeds, conditions.ids, frames, c_noise.unsqueeze(0), kNothing);
+  const at::Tensor step = at::tensor({0}, at::kLong);
+  const at::Tensor output =
+      unet_.forward(at::cat({noisy * c_in, pictures}, 2), context.at(step), kNothing);
+  const at::Tensor target = (clean - c_skip * noisy) / c_out;
+  return (output.to(at::kFloat) - target).square().mean();
+}
+
+void UNetObjective::save(const std::filesystem::path& folder,
+                         const std::vector<at::Tensor>& values) {
+  NamedTensors tensors;
+  const auto stored = [&](const at::Tensor& value) {
+    return config_.float16 ? value.to(at::kHalf) : value;
+  };
+  if (config_.stage == Stage::lora) {
+    const std::vector<const char*> endings = {kDown, kUp};
+    for (std::size_t i = 0; i < values.size(); ++i)
+      tensors.emplace_back("unet." + layer_of(adapters_[i / 2].parameter.name) + endings[i % 2],
+                           stored(values[i]));
+    AtomicPath made(folder, AtomicPath::Type::folder);
+    weights::save_safetensors(made.temporary_path() / "pytorch_lora_weights.safetensors", tensors);
+    made.commit(true);
+    return;
+  }
+  std::size_t next = 0;
+  for (const nn::Parameter& parameter : unet_.parameters()) {
+    const at::Tensor value =
+        is_trained(parameter.name) ? values[next++] : parameter.tensor->detach();
+    tensors.emplace_back(parameter.name, stored(value));
+  }
+  write_model_folder(config_.model, folder, weights::Part::unet, tensors);
+}
+
+}  // namespace svd::training

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+
+#include "networks/unet/unet_spatio_temporal_condition.h"
+#include "training/latents.h"
+#include "training/objective.h"
+
+namespace svd::training {
+
+/// The UNet's: EDM's denoising loss (arXiv 2311.15127, appendix D.2) with image-to-video
+/// conditioning. The noise level of each clip is drawn from the stage's distribution;
+/// lambda = (1 + sigma^2) / sigma^2 makes the loss the squared error of the network's own output.
+/// In the stage lora the network stays as it is, and what is trained is a pair of low-rank matrices
+/// for each projection of the self-attention over frames (section 4.3.1), written as
+/// loras/NAME.safetensors wants it (weights/lora.h): pytorch_lora_weights.safetensors.
+class UNetObjective : public Objective {
+ public:
+  UNetObjective(const TrainConfig& config, const std::vector<ClipCache>& caches,
+                const LatentCache::Progress& on_progress);
+
+  std::vector<Trainable> trainables() override;
+  at::Tensor loss(const std::vector<ClipRef>& clips, const at::Generator& generator) override;
+  void save(const std::filesystem::path& folder, const std::vector<at::Tensor>& values) override;
+
+ private:
+  struct Conditions {
+    at::Tensor embeds;   ///< [B, 1, C]
+    at::Tensor latents;  ///< [B, c, h, w]
+    at::Tensor ids;      ///< [B, 3]
+  };
+  Conditions conditions_of(const std::vector<ClipRef>& clips, const at::Generator& generator) const;
+  bool is_trained(const std::string& name) const;
+  void add_adapters();
+  /// Puts base + up * down in the place of every adapted weight, with gradients.
+  void apply_adapters() const;
+
+  /// A weight with its low-rank change.
+  struct Adapter {
+    nn::Parameter parameter;
+    at::Tensor base;  ///< [out, in]
+    at::Tensor down;  ///< [rank, in]
+    at::Tensor up;    ///< [out, rank], begins at 0
+  };
+
+  TrainConfig config_;
+  ModelConfig model_;
+  Encoders encoders_;
+  LatentCache latents_;
+  networks::UNetSpatioTemporalConditionModel unet_;
+  std::vector<Adapter> adapters_;
+};
+
+}  // namespace svd::training

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "base/model_config.h"
+#include "networks/vae/autoencoder.h"
+#include "training/objective.h"
+
+namespace svd::training {
+
+/// The autoencoder's: L1 and squared error of the pixels and, where the encoder is trained, the KL
+/// divergence of the latents from a unit normal (arXiv 2112.10752, section 3.1, without its
+/// perceptual and adversarial parts, which need networks of their own).
+class VaeObjective : public Objective {
+ public:
+  /// `batches`: whose pictures an untrained encoder is begun with.
+  VaeObjective(const TrainConfig& config, Batches& batches);
+
+  std::vector<Trainable> trainables() override;
+  at::Tensor loss(const std::vector<ClipRef>& clips, const at::Generator& generator) override;
+  std::map<std::string, double> details() const override { return details_; }
+
+  /// Writes encoder and decoder. After the stage vae_image the scaling factor becomes 1 over the
+  /// latents' standard deviation, as in the paper.
+  void save(const std::filesystem::path& folder, const std::vector<at::Tensor>& values) override;
+
+ private:
+  std::vector<nn::Parameter> parameters();
+  bool is_trained(const std::string& name) const;
+  at::Tensor pixels_of(const std::vector<ClipRef>& clips, const at::Generator& generator) const;
+
+  TrainConfig config_;
+  ModelConfig model_;
+  networks::AutoencoderEncoder encoder_;
+  networks::AutoencoderTemporalDecoder decoder_;
+  std::map<std::string, double> details_;
+  double latent_square_ = 0;  ///< moving average
+};
+
+}  // namespace svd::training

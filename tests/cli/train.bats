@@ -1,0 +1,149 @@
+#!/usr/bin/env bats
+# svd-gen synth and train, and --lora, as a user calls them.
+
+load ../support/cli
+
+
+# config STAGE [KEY VALUE]...: config.json that trains the goldens' small model.
+config() {
+  local stage=$1 more=""
+  shift
+  while (($#)); do
+    more+=", \"$1\": $2"
+    shift 2
+  done
+  echo "{\"stage\": \"$stage\", \"model\": \"$REPOSITORY/tests/golden/model\", \"output\": \"run\", \"data\": [\"data\"]," \
+    "\"batch\": 2, \"log_every\": 1, \"checkpoint_every\": 2$more}" >config.json
+}
+
+losses() {
+  sed 's/.*"step":\([0-9]*\),"loss":\([^,]*\),.*/\1 \2/' "$1"
+}
+
+@test "synth draws the same clips from the same seed" {
+  "$SVD_GEN" synth a --clips 4 --frames 3 --sizes 64x64,128x64 --seed 3 -q
+  "$SVD_GEN" synth b --clips 4 --frames 3 --sizes 64x64,128x64 --seed 3 -q
+  "$SVD_GEN" synth c --clips 4 --frames 3 --sizes 64x64,128x64 --seed 4 -q
+  diff -r a b
+  run ! cmp -s a/shard-00000.safetensors c/shard-00000.safetensors
+  [ "$(wc -l <a/clips.jsonl)" -eq 4 ]
+  run "$SVD_GEN" synth a --clips 1
+  [ "$status" -eq 6 ]
+}
+
+@test "synth --videos writes clips that play, with annotations" {
+  "$SVD_GEN" synth v --videos --clips 2 --frames 5 --sizes 64x96 --motions zoom_in,pan_left --fps 12 -q
+  [ "$(ffprobe -v error -count_frames -show_entries stream=width,height,nb_read_frames,r_frame_rate -of csv=p=0 v/clip-00001.mp4)" = "64,96,12/1,5" ]
+  grep -q '"file":"clip-00000.mp4","fps":12.0,"motion":"zoom_in"' v/annotations.jsonl
+  grep -q '"motion":"pan_left"' v/annotations.jsonl
+}
+
+@test "a run that is killed goes on to the losses of one that is not" {
+  "$SVD_GEN" synth data --clips 6 --frames 3 --sizes 64x64 -q
+  config video steps 8
+  "$SVD_GEN" train --config config.json -q --threads 1
+  mv run whole
+  "$SVD_GEN" train --config config.json --threads 1 &
+  for ((i = 0; i < 600; ++i)); do
+    [ "$(cat run/metrics.jsonl 2>/dev/null | wc -l)" -ge 3 ] && break
+    sleep 0.05
+  done
+  kill -KILL $!
+  wait $! || true
+  [ ! -e run/model ] || [ -e run/model/unet/config.json ]
+  "$SVD_GEN" train --config config.json --threads 1 --resume
+  diff <(losses whole/metrics.jsonl) <(losses run/metrics.jsonl)
+  cmp whole/checkpoint.safetensors run/checkpoint.safetensors
+  cmp whole/model/unet/diffusion_pytorch_model.safetensors run/model/unet/diffusion_pytorch_model.safetensors
+  "$SVD_GEN" inspect run/model
+}
+
+@test "the first signal saves a checkpoint" {
+  "$SVD_GEN" synth data --clips 2 --frames 3 --sizes 64x64 -q
+  config vae_image steps 100000
+  "$SVD_GEN" train --config config.json 2>log &
+  for ((i = 0; i < 600; ++i)); do
+    grep -q "step 2/" log && break
+    sleep 0.05
+  done
+  kill -TERM $!
+  status=0
+  wait $! || status=$?
+  [ "$status" -eq 143 ]
+  [ -e run/checkpoint.safetensors ]
+  grep -q "stopped after step" log
+}
+
+@test "what is wrong with a training file is said before anything is read" {
+  config video stepz 4
+  run "$SVD_GEN" train --config config.json
+  [ "$status" -eq 2 ]
+  [[ "$output" == *"unknown key 'stepz'"*"steps"* ]]
+  config video steps -1
+  run "$SVD_GEN" train --config config.json
+  [ "$status" -eq 2 ]
+  [[ "$output" == *"'steps' is -1"* ]]
+  config video steps 1
+  run "$SVD_GEN" train --config config.json
+  [ "$status" -eq 2 ]
+  [[ "$output" == *"data/clips.jsonl: no such file"* ]]
+  run "$SVD_GEN" train
+  [ "$status" -eq 2 ]
+  run "$SVD_GEN" synth x --motions zoom
+  [ "$status" -eq 2 ]
+  [[ "$output" == *"zoom_in"* ]]
+}
+
+@test "--lora changes the clip, is recorded and replayed" {
+  "$SVD_GEN" synth data --clips 4 --frames 3 --sizes 64x64 -q
+  config lora steps 3 rank 2 learning_rate 0.05 warmup_steps 0
+  "$SVD_GEN" train --config config.json -q
+  lora=run/model/pytorch_lora_weights.safetensors
+  render() {
+    "$SVD_GEN" --image "$REPOSITORY/tests/golden/data/images/scene_128x64.png" -m "$REPOSITORY/tests/golden/model" --size 128x64 \
+      --frames 3 --steps 2 --seed 1 -q "$@"
+  }
+  render -o plain.mkv --codec ffv1
+  render -o none.mkv --codec ffv1 --lora "$lora:0"
+  render -o lora.mkv --codec ffv1 --lora "$lora"
+  frames() { ffmpeg -v error -i "$1" -f md5 -; }
+  [ "$(frames plain.mkv)" = "$(frames none.mkv)" ]
+  [ "$(frames plain.mkv)" != "$(frames lora.mkv)" ]
+  "$SVD_GEN" show lora.mkv | grep -q '"pytorch_lora_weights.safetensors"'
+  mkdir again
+  cp "$lora" "$REPOSITORY/tests/golden/data/images/scene_128x64.png" again
+  cp lora.mkv again
+  cd again
+  "$SVD_GEN" replay lora.mkv -m "$REPOSITORY/tests/golden/model" -o again.mkv -q
+  cmp lora.mkv again.mkv
+  run "$SVD_GEN" replay lora.mkv -m "$REPOSITORY/tests/golden/model" -o other.mkv --lora "pytorch_lora_weights.safetensors:2"
+  [ "$status" -eq 4 ]
+}
+
+@test "dataset measures by optical flow what synth knows" {
+  "$SVD_GEN" synth v --videos --clips 7 --frames 6 --sizes 128x128 --fps 10 --seed 2 -q \
+    --motions pan_left,pan_right,zoom_in,zoom_out,pan_up,pan_down,still
+  "$SVD_GEN" dataset d --from v --frames 6 --size 128x128 2>log
+  grep -q "left out: v/annotations.jsonl" log
+  python3 - <<'END'
+import json
+known = {c["file"]: c for c in map(json.loads, open("v/annotations.jsonl"))}
+found = {c["source"]: c for c in map(json.loads, open("d/clips.jsonl"))}
+assert found.keys() == known.keys(), found.keys()
+for name, clip in found.items():
+    score, flow, motion = known[name]["motion_score"], clip["flow"], known[name]["motion"]
+    assert clip["fps"] == 10 and clip["frames"] == 6, clip
+    print(motion, round(score, 2), round(clip["motion_score"], 2), flow)
+    # Flow does not see what moves without a texture, such as a sky.
+    assert 0.1 * score <= clip["motion_score"] <= 1.5 * score + 0.05, (name, score, clip)
+    right = {"pan_left": flow["x"], "pan_right": -flow["x"], "pan_up": flow["y"], "pan_down": -flow["y"],
+             "zoom_in": flow["divergence"], "zoom_out": -flow["divergence"], "still": 1}[motion]
+    assert right > 0, (name, motion, flow)
+END
+  "$SVD_GEN" dataset few --from v --frames 3 --size 64x64 --fps 5 --least-motion 0.3 -q 2>/dev/null
+  [ "$(wc -l <few/clips.jsonl)" -lt 7 ]
+  grep -q '"fps":5.0' few/clips.jsonl
+  mkdir none
+  run "$SVD_GEN" dataset e --from none
+  [ "$status" -eq 3 ]
+}

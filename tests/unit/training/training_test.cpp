@@ -1,0 +1,278 @@
+// Datasets, the optimiser, and runs that stop and go on.
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/linalg_svdvals.h>
+#include <ATen/ops/tensor.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "base/json.h"
+#include "training/adamw.h"
+#include "training/batches.h"
+#include "training/clip_cache.h"
+#include "training/trainer.h"
+#include "weights/checkpoint.h"
+#include "weights/lora.h"
+#include "weights/safetensors.h"
+
+namespace svd::training {
+namespace {
+
+namespace fs = std::filesystem;
+
+class TrainingTest : public testing::Test {
+ protected:
+  TrainingTest() {
+    folder_ = fs::temp_directory_path() / ("svd-training-" + std::to_string(getpid()));
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  ~TrainingTest() override { fs::remove_all(folder_); }
+
+  /// Clips of two shapes.
+  fs::path dataset(int clips) {
+    const fs::path data = folder_ / "data";
+    ClipCacheWriter writer(data);
+    for (int i = 0; i < clips; ++i) {
+      SynthOptions options;
+      options.frames = 3;
+      options.width = i % 2 == 0 ? 64 : 128;
+      options.height = 64;
+      writer.add(synthesize(std::uint64_t(i), options));
+    }
+    writer.finish();
+    return data;
+  }
+
+  TrainConfig config(Stage stage, const std::string& output) {
+    TrainConfig config;
+    config.stage = stage;
+    config.model = std::string(SVD_TEST_DATA) + "/golden/model";
+    config.output = folder_ / output;
+    config.data = {folder_ / "data"};
+    config.steps = 4;
+    config.batch = 2;
+    config.learning_rate = 1e-3;
+    config.warmup_steps = 2;
+    config.log_every = 1;
+    config.checkpoint_every = 2;
+    return config;
+  }
+
+  /// Losses of the steps.
+  std::vector<double> run(const TrainConfig& config, bool resume = false,
+                          std::stop_token stop = {}) {
+    std::vector<double> losses;
+    TrainHooks hooks;
+    hooks.on_message = [](const std::string&) {};
+    hooks.on_encoding = [](std::int64_t, std::int64_t) {};
+    hooks.on_step = [&](const StepReport& report) { losses.push_back(report.loss); };
+    hooks.on_checkpoint = [](std::int64_t, const fs::path&) {};
+    train(config, resume, hooks, std::move(stop));
+    return losses;
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(TrainingTest, a_dataset_gives_back_what_was_added) {
+  const ClipCache cache(dataset(5));
+  ASSERT_EQ(cache.clips().size(), 5U);
+  std::set<std::string> sources;
+  for (const ClipInfo& info : cache.clips()) {
+    SynthOptions options;
+    options.frames = 3;
+    options.width = static_cast<int>(info.width);
+    options.height = 64;
+    const std::uint64_t seed = std::stoull(info.source.substr(info.source.find(' ')));
+    const Clip clip = synthesize(seed, options);
+    EXPECT_TRUE(cache.frames(info).equal(clip.frames)) << info.source;
+    EXPECT_EQ(info.fps, clip.fps);
+    EXPECT_EQ(info.motion, clip.motion);
+    EXPECT_EQ(info.motion_bucket_id, motion_bucket(clip.motion_score));
+    sources.insert(info.source);
+  }
+  EXPECT_EQ(sources.size(), 5U);
+  EXPECT_THROW(ClipCacheWriter again(folder_ / "data"), Error);
+}
+
+TEST_F(TrainingTest, a_broken_index_is_named_with_its_line) {
+  const fs::path data = dataset(2);
+  std::ofstream(data / "clips.jsonl", std::ios::app) << "{\"shard\": \"../x\"}\n";
+  try {
+    ClipCache cache(data);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::usage);
+    EXPECT_NE(std::string(error.what()).find("clips.jsonl line 3"), std::string::npos)
+        << error.what();
+  }
+}
+
+TEST_F(TrainingTest, an_epoch_sees_every_clip_once_in_batches_of_one_shape) {
+  dataset(12);
+  TrainConfig settings = config(Stage::video, "x");
+  settings.batch = 3;
+  Batches batches(settings);
+  EXPECT_EQ(batches.clips(), 12);
+  std::vector<std::size_t> first, second;
+  for (std::int64_t i = 0; i < 8; ++i) {
+    const std::vector<ClipRef> batch = batches.at(i);
+    ASSERT_EQ(batch.size(), 3U);
+    for (const ClipRef& clip : batch) {
+      EXPECT_EQ(clip.info().width, batch[0].info().width);
+      (i < 4 ? first : second).push_back(clip.index);
+    }
+  }
+  EXPECT_EQ(std::set<std::size_t>(first.begin(), first.end()).size(), 12U);
+  EXPECT_EQ(std::set<std::size_t>(second.begin(), second.end()).size(), 12U);
+  EXPECT_NE(first, second);
+  Batches again(settings);
+  EXPECT_EQ(again.at(5)[1].index, batches.at(5)[1].index);
+}
+
+TEST_F(TrainingTest, motions_choose_clips) {
+  dataset(12);
+  TrainConfig settings = config(Stage::video, "x");
+  settings.batch = 1;
+  settings.motions = {ClipCache(folder_ / "data").clips()[0].motion};
+  Batches batches(settings);
+  EXPECT_LT(batches.clips(), 12);
+  EXPECT_EQ(batches.at(0)[0].info().motion, settings.motions[0]);
+}
+
+// torch 2.11 in Python: AdamW(lr=0.1, betas=(0.9, 0.99), weight_decay=0.1) on [1, -2] (as a matrix)
+// with gradients [0.5, 0.25], then [-1, 0.5].
+TEST(AdamWTest, is_torchs) {
+  TrainConfig config;
+  config.learning_rate = 0.1;
+  config.warmup_steps = 0;
+  config.beta2 = 0.99;
+  config.weight_decay = 0.1;
+  config.clip_norm = 0;
+  const at::Tensor value = at::tensor({1.0F, -2.0F}).view({1, 2}).set_requires_grad(true);
+  AdamW optimiser({{"x", value}}, config);
+  value.mutable_grad() = at::tensor({0.5F, 0.25F}).view({1, 2});
+  EXPECT_NEAR(optimiser.step(0), std::sqrt(0.3125), 1e-6);
+  EXPECT_FALSE(value.grad().defined());
+  value.mutable_grad() = at::tensor({-1.0F, 0.5F}).view({1, 2});
+  optimiser.step(1);
+  EXPECT_NEAR(value[0][0].item<double>(), 0.91766077, 1e-6);
+  EXPECT_NEAR(value[0][1].item<double>(), -2.15558743, 1e-6);
+}
+
+TEST(AdamWTest, clips_warms_up_and_averages) {
+  TrainConfig config;
+  config.steps = 100;
+  config.learning_rate = 1;
+  config.warmup_steps = 4;
+  config.cosine_decay = true;
+  config.ema_decay = 0.5;
+  const at::Tensor value = at::full({1}, 1.0).to(at::kFloat).set_requires_grad(true);
+  AdamW optimiser({{"x", value}}, config);
+  EXPECT_NEAR(optimiser.learning_rate(0), 0.25, 1e-9);
+  EXPECT_GT(optimiser.learning_rate(4), 0.99);
+  EXPECT_NEAR(optimiser.learning_rate(100), 0.1, 1e-9);
+  value.mutable_grad() = at::full({1}, 30.0).to(at::kFloat);
+  EXPECT_NEAR(optimiser.step(0), 30, 1e-4);
+  // The average keeps (1 + 0) / (10 + 0) of what it was.
+  EXPECT_NEAR(optimiser.averages()[0].item<double>(), 0.1 * 1 + 0.9 * value.item<double>(), 1e-6);
+  value.mutable_grad() = at::full({1}, std::nan("")).to(at::kFloat);
+  const double before = value.item<double>();
+  EXPECT_TRUE(std::isnan(optimiser.step(1)));
+  EXPECT_EQ(value.item<double>(), before);
+}
+
+TEST_F(TrainingTest, a_resumed_run_is_the_uninterrupted_one) {
+  dataset(8);
+  const std::vector<double> whole = run(config(Stage::video, "whole"));
+  ASSERT_EQ(whole.size(), 4U);
+  TrainConfig settings = config(Stage::video, "parts");
+  settings.steps = 2;
+  std::vector<double> parts = run(settings);
+  settings.steps = 4;
+  for (const double loss : run(settings, /*resume=*/true)) parts.push_back(loss);
+  EXPECT_EQ(whole, parts);
+  const auto a = weights::SafetensorsFile::open(folder_ / "whole/checkpoint.safetensors");
+  const auto b = weights::SafetensorsFile::open(folder_ / "parts/checkpoint.safetensors");
+  ASSERT_EQ(a->tensors().size(), b->tensors().size());
+  for (const weights::TensorInfo& info : a->tensors())
+    EXPECT_TRUE(a->tensor(info).equal(b->tensor(*b->find(info.name)))) << info.name;
+}
+
+TEST_F(TrainingTest, every_stage_lowers_its_loss_on_one_batch_and_leaves_a_model) {
+  dataset(2);
+  for (const Stage stage : {Stage::vae_image, Stage::vae_video, Stage::image, Stage::video}) {
+    SCOPED_TRACE(to_string(stage));
+    TrainConfig settings = config(stage, to_string(stage));
+    settings.batch = 1;
+    settings.steps = 12;
+    settings.noise = {0, 0};
+    settings.dropout = 0;
+    settings.gradient_checkpointing = stage == Stage::video;
+    const std::vector<double> losses = run(settings);
+    double before = 0, after = 0;
+    for (std::size_t i = 0; i < 4; ++i) {
+      before += losses[i];
+      after += losses[losses.size() - 1 - i];
+    }
+    EXPECT_LT(after, before);
+    const auto model = weights::Checkpoint::open(settings.output / "model");
+    EXPECT_EQ(model.config().unet.block_out_channels.size(), 4U);
+  }
+}
+
+TEST_F(TrainingTest, a_lora_run_leaves_a_file_that_changes_the_model) {
+  dataset(4);
+  TrainConfig settings = config(Stage::lora, "lora");
+  settings.rank = 2;
+  settings.learning_rate = 1e-2;
+  run(settings);
+  weights::Checkpoint checkpoint = weights::Checkpoint::open(settings.model);
+  const std::string name =
+      "mid_block.attentions.0.temporal_transformer_blocks.0.attn1.to_out.0.weight";
+  const at::Tensor before = checkpoint.read(weights::Part::unet, name, at::kFloat).clone();
+  checkpoint.add_lora(
+      weights::Lora::open(settings.output / "model/pytorch_lora_weights.safetensors", 1));
+  const at::Tensor change = checkpoint.read(weights::Part::unet, name, at::kFloat) - before;
+  EXPECT_GT(change.abs().max().item<double>(), 1e-4);
+  const at::Tensor values = at::linalg_svdvals(change);  // of rank 2
+  EXPECT_LT(values[2].item<double>(), 1e-3 * values[0].item<double>());
+}
+
+TEST_F(TrainingTest, a_stopped_run_leaves_a_checkpoint) {
+  dataset(4);
+  std::stop_source stop;
+  stop.request_stop();
+  const TrainConfig settings = config(Stage::vae_image, "stopped");
+  try {
+    run(settings, false, stop.get_token());
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::interrupted);
+  }
+  EXPECT_EQ(run(settings, /*resume=*/true).size(), 4U);
+}
+
+TEST_F(TrainingTest, resuming_refuses_other_settings) {
+  dataset(4);
+  TrainConfig settings = config(Stage::vae_image, "run");
+  settings.steps = 1;
+  run(settings);
+  EXPECT_THROW(run(settings), Error);  // not without resume
+  settings.learning_rate = 1;
+  try {
+    run(settings, true);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("learning_rate"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace svd::training
