@@ -17,6 +17,7 @@ thread_local bool enabled = false;
 
 using Compute = std::function<Tensor(const std::vector<Tensor>&)>;
 
+/// Sets torch's autocast for a while.
 class Autocast {
  public:
   explicit Autocast(bool on) : previous_(at::autocast::is_autocast_enabled(at::kCPU)) {

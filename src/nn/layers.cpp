@@ -104,7 +104,9 @@ GroupNorm::GroupNorm(Module& parent, std::string name, std::int64_t channels, do
 }
 
 Tensor GroupNorm::apply(const Tensor& x, const Tensor& second, bool silu) const {
-  return ops::group_norm(x, second, 32, weight, bias, eps_, silu);
+  const auto type = weight.scalar_type();  // another than that of x under autocast only
+  return ops::group_norm(x.to(type), second.defined() ? second.to(type) : second, 32, weight, bias,
+                         eps_, silu);
 }
 
 Tensor GroupNorm::forward_clip_silu(const Tensor& picture, std::int64_t frames) const {

@@ -153,7 +153,11 @@ Tensor TemporalBasicTransformerBlock::forward(const Tensor& tokens, std::int64_t
     const auto [y, normed] =
         add_attentions({attn1_, norm2_, attn2_, norm3_}, chunk.of(mixed, frames),
                        chunk.of(x, frames), cross, chunk);
-    if (!folded_alpha_) return at::lerp(ff_.forward_add(normed, y), spatial, mixer.alpha());
+    if (!folded_alpha_) {
+      const Tensor whole = ff_.forward_add(normed, y);
+      return at::lerp(whole, spatial.to(whole.scalar_type()),
+                      mixer.alpha().to(whole.scalar_type()));
+    }
     if (chunk.is_part)  // the sum in the product's epilogue
       return ff_.forward_add(normed, at::lerp(y, spatial, *folded_alpha_));
     return ops::add_blend(ff_.forward(normed), y, spatial, *folded_alpha_);

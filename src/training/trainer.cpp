@@ -1,7 +1,7 @@
 #include "training/trainer.h"
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <ATen/autocast_mode.h>
+#include <ATen/TensorOperators.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -31,25 +31,6 @@ constexpr const char* kMetrics = "metrics.jsonl";
 
 /// Settings that a resumed run may have otherwise.
 constexpr const char* kFree[] = {"steps", "output", "data", "log_every", "checkpoint_every"};
-
-class Autocast {
- public:
-  explicit Autocast(bool on) : on_(on) {
-    if (!on_) return;
-    at::autocast::set_autocast_enabled(at::kCPU, true);
-    at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
-  }
-  ~Autocast() {
-    if (!on_) return;
-    at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(at::kCPU, false);
-  }
-  Autocast(const Autocast&) = delete;
-  Autocast& operator=(const Autocast&) = delete;
-
- private:
-  bool on_;
-};
 
 void write_text(const fs::path& path, const std::string& text) {
   AtomicPath file(path, AtomicPath::Type::file);
@@ -181,11 +162,8 @@ class Run {
     double total = 0;
     for (std::int64_t i = 0; i < config_.accumulate; ++i) {
       const std::int64_t batch = step_ * config_.accumulate + i;
-      at::Tensor loss;
-      {
-        const Autocast autocast(config_.bfloat16);
-        loss = objective_->loss(batches_.at(batch), generator_of(config_.seed, batch));
-      }
+      const at::Tensor loss =
+          objective_->loss(batches_.at(batch), generator_of(config_.seed, batch));
       total += loss.item<double>();
       torch::autograd::backward({loss / double(config_.accumulate)}, {});
     }

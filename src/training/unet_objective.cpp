@@ -13,9 +13,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "base/atomic_file.h"
 #include "nn/checkpoint.h"
+#include "training/autocast.h"
 #include "training/model_folder.h"
 #include "training/weights_in.h"
 #include "weights/config_reader.h"
@@ -149,10 +151,9 @@ at::Tensor UNetObjective::loss(const std::vector<ClipRef>& clips, const at::Gene
   for (const ClipRef& clip : clips) {
     const at::Tensor whole = latents_.of(clip);
     const std::int64_t frames = config_.stage == Stage::image ? 1 : config_.frames;
-    all.push_back(frames > 0 ? whole.narrow(0, 0, frames) : whole);
+    all.push_back((frames > 0 ? whole.narrow(0, 0, frames) : whole).to(at::kFloat));
   }
-  const at::Tensor clean =  // [B, F, c, h, w]
-      at::stack(all).to(at::kFloat) * encoders_.scaling_factor();
+  const at::Tensor clean = at::stack(all) * encoders_.scaling_factor();  // [B, F, c, h, w]
   const Conditions conditions = conditions_of(clips, generator);
   const at::Tensor sigma = log_normal(config_.noise, clean.size(0), generator);  // [B]
   const at::Tensor noisy = clean + over(sigma, clean) * at::randn(clean.sizes(), generator);
@@ -167,11 +168,13 @@ at::Tensor UNetObjective::loss(const std::vector<ClipRef>& clips, const at::Gene
   const std::int64_t frames = clean.size(1);
   const at::Tensor pictures = conditions.latents.unsqueeze(1).expand({-1, frames, -1, -1, -1});
   const nn::GradientCheckpointing checkpointing(config_.gradient_checkpointing);
+  std::optional<Autocast> autocast(config_.bfloat16);
   const networks::ClipContext context =
       unet_.prepare(conditions.embeds, conditions.ids, frames, c_noise.unsqueeze(0), kNothing);
   const at::Tensor step = at::tensor({0}, at::kLong);
   const at::Tensor output =
       unet_.forward(at::cat({noisy * c_in, pictures}, 2), context.at(step), kNothing);
+  autocast.reset();
   const at::Tensor target = (clean - c_skip * noisy) / c_out;
   return (output.to(at::kFloat) - target).square().mean();
 }

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <optional>
 
+#include "training/autocast.h"
 #include "training/model_folder.h"
 #include "training/vae_start.h"
 #include "training/weights_in.h"
@@ -132,6 +133,7 @@ at::Tensor VaeObjective::loss(const std::vector<ClipRef>& clips, const at::Gener
   const bool is_image = config_.stage == Stage::vae_image;
   const std::int64_t frames = is_image ? 1 : pixels.size(0) / std::int64_t(clips.size());
   at::Tensor latents, divergence;
+  std::optional<Autocast> autocast(config_.bfloat16);
   if (is_image) {
     const std::vector<at::Tensor> moments =
         encoder_.encode(pixels, kNothing).to(at::kFloat).chunk(2, 1);
@@ -145,7 +147,9 @@ at::Tensor VaeObjective::loss(const std::vector<ClipRef>& clips, const at::Gener
     const at::NoGradGuard no_gradients;
     latents = encoder_.encode_mode(pixels, kNothing).to(at::kFloat);
   }
-  const at::Tensor error = decoder_.decode(latents, frames, kNothing).to(at::kFloat) - pixels;
+  const at::Tensor decoded = decoder_.decode(latents, frames, kNothing);
+  autocast.reset();
+  const at::Tensor error = decoded.to(at::kFloat) - pixels;
   const at::Tensor square = error.square().mean();
   at::Tensor loss = error.abs().mean() + square;
   if (config_.gradient_weight > 0) loss = loss + edge_error(error) * config_.gradient_weight;

@@ -227,6 +227,23 @@ TEST_F(TrainingTest, every_stage_lowers_its_loss_on_one_batch_and_leaves_a_model
   }
 }
 
+TEST_F(TrainingTest, bfloat16_gives_nearly_the_same_losses) {
+  dataset(4);
+  for (const Stage stage : {Stage::vae_image, Stage::video}) {
+    SCOPED_TRACE(to_string(stage));
+    TrainConfig settings = config(stage, std::string("wide_") + to_string(stage));
+    settings.learning_rate = 1e-5;
+    const std::vector<double> wide = run(settings);
+    settings.output = folder_ / (std::string("narrow_") + to_string(stage));
+    settings.bfloat16 = true;
+    const std::vector<double> narrow = run(settings);
+    for (std::size_t i = 0; i < wide.size(); ++i) {
+      EXPECT_NEAR(narrow[i], wide[i], 0.05 * wide[i]);
+      EXPECT_NE(narrow[i], wide[i]);
+    }
+  }
+}
+
 TEST_F(TrainingTest, a_lora_run_leaves_a_file_that_changes_the_model) {
   dataset(4);
   TrainConfig settings = config(Stage::lora, "lora");

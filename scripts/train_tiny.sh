@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Trains the bundled model from nothing: draws clips, trains the autoencoder, the UNet and the LoRAs.
+#
+#   scripts/train_tiny.sh [--torch DIR] [STAGE...]
+#
+#   STAGE  data, vae, video, lora-horizontal, lora-zoom, lora-static; the default is all of them, in this order
+#
+# What a stage leaves is in build/train; one that is finished is left out, one that was stopped goes on. The result
+# is build/train/tiny-svd, a folder for --model. docs/tiny-model.md records how the bundled one was made. Hours.
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+stages=()
+take_setup_options "$@"
+set -- "${rest[@]}"
+while (($#)); do
+  case $1 in
+    -h | --help)
+      sed -n '2,/^# shellcheck/{/^# shellcheck/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"
+      exit 0
+      ;;
+    data | vae | video | lora-horizontal | lora-zoom | lora-static) stages+=("$1") ;;
+    *) fail "unknown stage $1" "--help lists them" ;;
+  esac
+  shift
+done
+((${#stages[@]})) || stages=(data vae video lora-horizontal lora-zoom lora-static)
+
+"$root/scripts/setup.sh" --no-cuda "${setup_options[@]}"
+build release -DSVD_CUDA=OFF svd-gen
+cd "$root"
+svd_gen=$root/build/release/svd-gen
+for stage in "${stages[@]}"; do
+  say "Stage $stage"
+  if [[ $stage == data ]]; then
+    [[ -e build/train/data/clips.jsonl ]] ||
+      "$svd_gen" synth build/train/data --clips 1500 --seed 1 --sizes 128x128,160x128,128x160
+    continue
+  fi
+  resume=()
+  [[ ! -e build/train/tiny-$stage/checkpoint.safetensors ]] || resume=(--resume)
+  "$svd_gen" train --config "configs/train/tiny-$stage.json" "${resume[@]}"
+done
+
+rm -rf build/train/tiny-svd
+cp -r build/train/tiny-video/model build/train/tiny-svd
+mkdir build/train/tiny-svd/loras
+for name in horizontal zoom static; do
+  lora=build/train/tiny-lora-$name/model/pytorch_lora_weights.safetensors
+  [[ ! -e $lora ]] || cp "$lora" "build/train/tiny-svd/loras/$name.safetensors"
+done
+say "The model is in build/train/tiny-svd"
