@@ -44,12 +44,13 @@ Encoders::Encoders(const fs::path& model, at::ScalarType vae_dtype)
     throw Error(ErrorKind::model, fmt::format("{} has no weights", (model / vae_folder).string()),
                 "the UNet is trained on latents: train the stage vae_image first");
   const auto [clip_folder, clip_stem] = place_of(weights::Part::image_encoder);
-  if (!read_weights(clip_.parameters(), model / clip_folder, clip_stem))
+  if (!read_weights(clip_.parameters(), model / clip_folder, clip_stem)) {
     initialise(
         clip_.parameters(), [](const std::string&) { return false; },
         at::detail::createCPUGenerator(0));
-  for (const nn::Parameter& parameter : clip_.parameters())
-    clip_weights_.emplace_back(parameter.name, *parameter.tensor);
+    for (const nn::Parameter& parameter : clip_.parameters())
+      clip_begun_here_.emplace_back(parameter.name, *parameter.tensor);
+  }
   for (const nn::Parameter& parameter : vae_.parameters())
     *parameter.tensor = parameter.tensor->to(vae_dtype);
   vae_id_ = id_of(vae_.parameters());

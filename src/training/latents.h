@@ -29,9 +29,9 @@ class Encoders {
   double scaling_factor() const { return config_.vae.scaling_factor; }
   /// A name for the VAE's encoder: the same weights in the same type, the same name.
   const std::string& vae_id() const { return vae_id_; }
-  /// The image encoder's weights, which a model folder has to hold.
-  const std::vector<std::pair<std::string, at::Tensor>>& clip_weights() const {
-    return clip_weights_;
+  /// The image encoder's weights, where the model had none: a model folder has to hold them.
+  const std::vector<std::pair<std::string, at::Tensor>>& clip_begun_here() const {
+    return clip_begun_here_;
   }
 
  private:
@@ -39,7 +39,7 @@ class Encoders {
   at::ScalarType vae_dtype_;
   networks::AutoencoderEncoder vae_;
   networks::ClipVisionModelWithProjection clip_;
-  std::vector<std::pair<std::string, at::Tensor>> clip_weights_;
+  std::vector<std::pair<std::string, at::Tensor>> clip_begun_here_;
   std::string vae_id_;
 };
 

@@ -55,8 +55,9 @@ std::pair<std::string, std::string> place_of(weights::Part part) {
           part == weights::Part::image_encoder ? "model" : "diffusion_pytorch_model"};
 }
 
-void write_model_folder(const fs::path& base, const fs::path& folder, weights::Part part,
-                        const NamedTensors& tensors, std::optional<double> scaling_factor) {
+void write_model_folder(const fs::path& base, const fs::path& folder,
+                        const std::map<weights::Part, NamedTensors>& weights,
+                        std::optional<double> scaling_factor) {
   AtomicPath made(folder, AtomicPath::Type::folder);
   const fs::path& to = made.temporary_path();
   copy_if_there(base, to, "model_index.json");
@@ -65,8 +66,9 @@ void write_model_folder(const fs::path& base, const fs::path& folder, weights::P
   for (const weights::Part each : kParts) {
     const auto [name, stem] = place_of(each);
     copy_if_there(base, to, fs::path(name) / "config.json");
-    if (each == part)
-      weights::save_safetensors(to / name / (stem + ".safetensors"), tensors, {{"format", "pt"}});
+    if (const auto made_here = weights.find(each); made_here != weights.end())
+      weights::save_safetensors(to / name / (stem + ".safetensors"), made_here->second,
+                                {{"format", "pt"}});
     else
       copy_weights(base / name, to / name);
   }

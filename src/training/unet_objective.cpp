@@ -201,7 +201,10 @@ void UNetObjective::save(const std::filesystem::path& folder,
         is_trained(parameter.name) ? values[next++] : parameter.tensor->detach();
     tensors.emplace_back(parameter.name, stored(value));
   }
-  write_model_folder(config_.model, folder, weights::Part::unet, tensors);
+  std::map<weights::Part, NamedTensors> weights = {{weights::Part::unet, std::move(tensors)}};
+  for (const auto& [name, value] : encoders_.clip_begun_here())
+    weights[weights::Part::image_encoder].emplace_back(name, stored(value));
+  write_model_folder(config_.model, folder, weights);
 }
 
 }  // namespace svd::training

@@ -169,7 +169,7 @@ void VaeObjective::save(const std::filesystem::path& folder,
     tensors.emplace_back(parameter.name, config_.float16 ? value.to(at::kHalf) : value);
   }
   const bool rescales = config_.stage == Stage::vae_image && latent_square_ > 0;
-  write_model_folder(config_.model, folder, weights::Part::vae, tensors,
+  write_model_folder(config_.model, folder, {{weights::Part::vae, std::move(tensors)}},
                      rescales ? std::optional(1 / std::sqrt(latent_square_)) : std::nullopt);
 }
 

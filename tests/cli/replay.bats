@@ -14,7 +14,7 @@ load ../support/cli
 
 @test "replay gives the same bytes" {
   tiny --fps 12 --motion-bucket-id 60 -o out.mp4
-  svd replay out.mp4 --models-dir "$REPOSITORY/models"
+  svd replay out.mp4 --models-dir "$REPOSITORY/tests/models"
   expect_status 0
   cmp out.mp4 out-replay.mp4
 }

@@ -118,9 +118,9 @@ copy_tiny() {
   refused 2 "would be overwritten" --image f_0001.png --model tiny -o f_%04d.png --overwrite
   refused 2 "--save-latents" --image in.png --model tiny -o out.mp4 --save-latents ./out.mp4
   refused 2 "--image in.png would be overwritten by --save-latents" --image in.png --model tiny --save-latents ./in.png --overwrite
-  cp -r "$REPOSITORY/models/tiny-svd" model
+  cp -r "$TINY" model
   refused 2 "lies in the model" --image in.png --model model --save-latents model/unet/config.json --overwrite
-  cmp model/unet/config.json "$REPOSITORY/models/tiny-svd/unet/config.json"
+  cmp model/unet/config.json "$TINY/unet/config.json"
   cmp in.png frames/in.png
 }
 

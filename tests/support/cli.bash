@@ -4,7 +4,9 @@ bats_require_minimum_version 1.5.0
 : "${SVD_GEN:?set SVD_GEN to the svd-gen binary}"
 REPOSITORY=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 # shellcheck disable=SC2034  # for the cases
-TINY=$REPOSITORY/models/tiny-svd
+TINY=$REPOSITORY/tests/models/tiny-svd
+# Where --model tiny is found first: faster than the bundled one.
+export SVD_GEN_MODELS=$REPOSITORY/tests/models
 SUPPORT=$REPOSITORY/tests/support
 
 setup() {

@@ -43,7 +43,7 @@ class StoppingObserver : public Observer {
   std::stop_source source_;
 };
 
-inline Generator tiny_generator(const std::string& path = SVD_MODELS_DIR "/tiny-svd") {
+inline Generator tiny_generator(const std::string& path = SVD_TEST_DATA "/models/tiny-svd") {
   ModelOptions options;
   options.model = path;
   return Generator(options);

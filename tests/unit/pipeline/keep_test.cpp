@@ -79,7 +79,7 @@ TEST(KeepNetworks, DoesNotReadTheWeightsAgain) {
   if (!ops::can_pack(at::kCPU, at::kFloat)) GTEST_SKIP() << "weights may be views of the file";
   const std::filesystem::path folder = testing::TempDir() + "/kept_model";
   std::filesystem::remove_all(folder);
-  std::filesystem::copy(SVD_MODELS_DIR "/tiny-svd", folder,
+  std::filesystem::copy(SVD_TEST_DATA "/models/tiny-svd", folder,
                         std::filesystem::copy_options::recursive);
   Generator generator = test::tiny_generator(folder.string());
   generator.set_keep_networks(true);

@@ -32,7 +32,7 @@ class RetryTest : public testing::Test {
       : folder_(testing::TempDir() + "/retry_" +
                 testing::UnitTest::GetInstance()->current_test_info()->name()) {
     std::filesystem::remove_all(folder_);
-    std::filesystem::copy(SVD_MODELS_DIR "/tiny-svd", folder_,
+    std::filesystem::copy(SVD_TEST_DATA "/models/tiny-svd", folder_,
                           std::filesystem::copy_options::recursive);
   }
   ~RetryTest() override { std::filesystem::remove_all(folder_); }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the bundled demonstration model models/tiny-svd: SVD's architecture, small, not trained.
+"""Writes tests/models/tiny-svd, which most tests render with: SVD's architecture, very small, not trained.
 
 usage: make_tiny_model.py [--out DIR] [--seed N]
 
@@ -14,7 +14,7 @@ import sys
 
 import torch
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests/golden"))
 import common  # noqa: E402
 
@@ -120,7 +120,7 @@ class TinyWeights(common.Weights):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "models/tiny-svd")
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "tests/models/tiny-svd")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     weights = TinyWeights(args.seed, grid=0.25)
