@@ -33,6 +33,15 @@ std::vector<std::uint8_t> without_orientation(std::span<const std::uint8_t> byte
   return copy;
 }
 
+/// OpenCV as Debian builds it hands a file with these letters to its DICOM decoder, whatever it
+/// begins with, and that one believes any length.
+void refuse_dicom(std::span<const std::uint8_t> bytes, const std::string& name) {
+  constexpr std::uint64_t kPreamble = 128;
+  if (ByteView(bytes).has(kPreamble, "DICM"))
+    throw Error(ErrorKind::image, name + " would be read as a DICOM file, which is not supported",
+                "open it with another program and save it as PNG");
+}
+
 cv::Mat decode(std::span<const std::uint8_t> bytes, int flags) {
   // OpenCV takes no const data; this Mat is only read.
   const cv::Mat data(1, static_cast<int>(bytes.size()), CV_8U,
@@ -84,6 +93,7 @@ Image decode_first_frame(std::span<const std::uint8_t> bytes, const ImageHeader&
   // Before decoding: only the canvas was held against the cap on pixels.
   if (first.left + first.width > header.width || first.top + first.height > header.height)
     fail_damaged(header, name);
+  refuse_dicom(first.file, name);
   const Image frame = to_image(decode(first.file, read_flags(header.format)), header, name);
   if (frame.width != first.width || frame.height != first.height) fail_damaged(header, name);
   return place_on_canvas(frame, first.left, first.top, header);
@@ -94,6 +104,7 @@ Image decode_first_frame(std::span<const std::uint8_t> bytes, const ImageHeader&
 Image decode_with_opencv(std::span<const std::uint8_t> bytes, const ImageHeader& header,
                          const std::string& name) {
   if (header.animated) return decode_first_frame(bytes, header, name);
+  refuse_dicom(bytes, name);
   std::vector<std::uint8_t> copy;
   if (header.format == ImageFormat::tiff && header.orientation != 1) {
     copy = without_orientation(bytes);

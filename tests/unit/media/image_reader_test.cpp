@@ -255,6 +255,25 @@ TEST(ReadImage, RefusesFramesLargerThanTheirCanvas) {
   EXPECT_LT(peak_kib() - before, 20'000);
 }
 
+// Found by fuzzing: the DICOM decoder allocates whatever length it reads.
+TEST(ReadImage, RefusesWhatWouldBeReadAsDicom) {
+  Bytes bmp(64 * 64 * 3 + 54, 0x7f);  // 64x64, 24 bits
+  const Bytes header = {'B', 'M', 0x36, 0x30, 0,  0, 0, 0, 0, 0, 54, 0, 0, 0, 40, 0, 0, 0,
+                        64,  0,   0,    0,    64, 0, 0, 0, 1, 0, 24, 0, 0, 0, 0,  0, 0, 0x30,
+                        0,   0,   0,    0,    0,  0, 0, 0, 0, 0, 0,  0, 0, 0, 0,  0, 0, 0};
+  std::copy(header.begin(), header.end(), bmp.begin());
+  EXPECT_EQ(decode_image(bmp, "x.bmp").width, 64);
+  const std::string letters = "DICM";
+  std::copy(letters.begin(), letters.end(), bmp.begin() + 128);
+  try {
+    decode_image(bmp, "x.bmp");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::image);
+    EXPECT_THAT(error.what(), HasSubstr("DICOM"));
+  }
+}
+
 TEST(ReadImage, RefusesTinyPictures) {
   EXPECT_THAT(refusal_of(text("P5 1 1 255\nx")), AllOf(StartsWith("3 "), HasSubstr("1x1")));
   EXPECT_THAT(refusal_of(text("P5 5 3 255\n" + std::string(15, 'x'))), HasSubstr("5x3"));
