@@ -5,7 +5,7 @@
 #
 #   STAGE  data, vae, video, lora-horizontal, lora-zoom, lora-static; the default is all of them, in this order
 #
-# What a stage leaves is in build/train; one that is finished is left out, one that was stopped goes on. The result
+# What a stage leaves is in build/train; one that was stopped goes on from its last checkpoint. The result
 # is build/train/tiny-svd, a folder for --model. docs/tiny-model.md records how the bundled one was made. Hours.
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -42,6 +42,7 @@ for stage in "${stages[@]}"; do
   "$svd_gen" train --config "configs/train/tiny-$stage.json" "${resume[@]}"
 done
 
+[[ -e build/train/tiny-video/model ]] || exit 0
 rm -rf build/train/tiny-svd
 cp -r build/train/tiny-video/model build/train/tiny-svd
 mkdir build/train/tiny-svd/loras

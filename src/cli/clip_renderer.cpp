@@ -169,6 +169,7 @@ void ClipRenderer::open_model(Clip& clip) {
   console_.info("model: " + summary.name);
   console_.debug("model path: " + summary.path.string());
   clip.source.model_name = base_name(summary.name);
+  clip.source.loras.clear();
   for (const std::string& lora : job.loras) {
     console_.info("LoRA: " + lora);
     clip.source.loras.push_back(base_name(lora));

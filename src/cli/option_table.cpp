@@ -253,13 +253,13 @@ const std::vector<OptionRow>& replay_options() {
 
 const std::vector<OptionRow>& decode_options() {
   static const std::vector<OptionRow> rows = [] {
-    std::vector<OptionRow> own =
-        borrowed({"-m,--model",  "--models-dir",  "-o,--output",   "--overwrite", "--contact-sheet",
-                  "--sidecar",   "--no-metadata", "--fps",         "--profile",   "--decode-chunk",
-                  "--format",    "--codec",       "--crf",         "--quality",   "--pixel-format",
-                  "--bit-depth", "--loop",        "--interpolate", "--device",    "--vae-dtype",
-                  "--memory",    "--threads",     "-n,--dry-run",  "--json",      "--progress",
-                  "--color",     "-q,--quiet",    "-v,--verbose"});
+    std::vector<OptionRow> own = borrowed(
+        {"-m,--model",      "--models-dir", "--lora",        "-o,--output",   "--overwrite",
+         "--contact-sheet", "--sidecar",    "--no-metadata", "--fps",         "--profile",
+         "--decode-chunk",  "--format",     "--codec",       "--crf",         "--quality",
+         "--pixel-format",  "--bit-depth",  "--loop",        "--interpolate", "--device",
+         "--vae-dtype",     "--memory",     "--threads",     "-n,--dry-run",  "--json",
+         "--progress",      "--color",      "-q,--quiet",    "-v,--verbose"});
     for (OptionRow& row : own) {
       if (std::string_view(row.names) == "-o,--output") {
         row.default_value = "NAME.mp4 here";

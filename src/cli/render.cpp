@@ -48,10 +48,13 @@ std::string job_key(const Job& job) {
     const std::string name = long_name(row);
     const bool of_machine =
         name == "--threads" || name == "--device" || name == "--memory" || name == "--overwrite";
-    const std::string* const text = job.given.text(name);
-    if (row.scope == Scope::clip && !of_machine && text != nullptr &&
-        !json.contains(json_key(name)))
-      json[json_key(name)] = *text;
+    const std::vector<std::string> texts = job.given.texts(name);
+    if (row.scope != Scope::clip || of_machine || texts.empty() || json.contains(json_key(name)))
+      continue;
+    if (texts.size() == 1)
+      json[json_key(name)] = texts.front();
+    else
+      json[json_key(name)] = texts;
   }
   return hash_of(one_line(json)).substr(0, 16);
 }
@@ -291,6 +294,8 @@ void decode(const DecodeOptions& options, Console& console, SignalWatcher& signa
     record.options.erase("--init-latents");
     raw = raw.over(record.options);
     if (!raw.has("--model")) raw.set("--model", {{record.source.model_name}, options.latents});
+    if (!raw.has("--lora") && !record.source.loras.empty())
+      raw.set("--lora", {record.source.loras, options.latents});
   }
   raw.set("--image", {{options.latents}, options.latents});
   const Job job = alone(read_job(raw));

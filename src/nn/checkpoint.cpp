@@ -23,7 +23,10 @@ class Autocast {
   explicit Autocast(bool on) : previous_(at::autocast::is_autocast_enabled(at::kCPU)) {
     at::autocast::set_autocast_enabled(at::kCPU, on);
   }
-  ~Autocast() { at::autocast::set_autocast_enabled(at::kCPU, previous_); }
+  ~Autocast() {
+    if (!previous_) at::autocast::clear_cache();  // of weights that the next step changes
+    at::autocast::set_autocast_enabled(at::kCPU, previous_);
+  }
   Autocast(const Autocast&) = delete;
   Autocast& operator=(const Autocast&) = delete;
 
@@ -46,7 +49,8 @@ class Checkpoint : public torch::autograd::Node {
       const at::AutoGradMode with_gradients(true);
       const GradientCheckpointing not_again(false);
       const Autocast as_before(is_autocast_);
-      torch::autograd::backward({compute_(inputs)}, {gradients[0]});
+      const Tensor output = compute_(inputs);
+      if (output.requires_grad()) torch::autograd::backward({output}, {gradients[0]});
     }
     torch::autograd::variable_list out;
     for (const Tensor& input : inputs) out.push_back(input.defined() ? input.grad() : Tensor());

@@ -36,8 +36,6 @@ class AdamW {
 
   /// Parameters, their averages and moments under names, for a checkpoint.
   std::vector<std::pair<std::string, at::Tensor>> state() const;
-  /// The tensors of `state` to be overwritten, in the same order.
-  std::vector<std::pair<std::string, at::Tensor>> state_to_restore() { return state(); }
   void set_steps_done(std::int64_t steps);
 
  private:

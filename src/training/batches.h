@@ -24,6 +24,8 @@ class Batches {
  public:
   /// Opens the caches of `config`. Throws Error{usage} if they hold no whole batch.
   explicit Batches(const TrainConfig& config);
+  Batches(const Batches&) = delete;  // its clips point into its caches
+  Batches& operator=(const Batches&) = delete;
 
   /// Batch number `position`, from 0.
   std::vector<ClipRef> at(std::int64_t position);

@@ -15,8 +15,9 @@
 
 /// A cached dataset: a folder of
 ///
-///     clips.jsonl              one line a clip: shard, row, fps, motion_score, motion_bucket_id,
-///     ... shard-00000.safetensors  "frames" [N, F, H, W, 3] uint8, clips of one shape
+///     clips.jsonl: a line a clip, with shard, row, fps, motion_score, motion_bucket_id, ...
+///
+///     shard-00000.safetensors: "frames" [N, F, H, W, 3] uint8, clips of one shape
 ///
 /// which is all that training reads of data.
 namespace svd::training {

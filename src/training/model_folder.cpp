@@ -46,6 +46,8 @@ void write_vae_config(const fs::path& base, const fs::path& folder, double scali
   json["scaling_factor"] = scaling_factor;
   std::ofstream out(folder / "vae" / "config.json");
   out << json.dump(2) << '\n';
+  out.close();
+  if (!out) throw Error(ErrorKind::output, fmt::format("{} cannot be written", folder.string()));
 }
 
 }  // namespace

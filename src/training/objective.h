@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "training/adamw.h"
@@ -26,6 +27,9 @@ class Objective {
 
   /// The parts of a loss, for the metrics.
   virtual std::map<std::string, double> details() const { return {}; }
+
+  /// What a checkpoint has to hold besides the optimiser's; restored by writing to the tensors.
+  virtual std::vector<std::pair<std::string, at::Tensor>> state() const { return {}; }
 
   /// Writes the trained model into a diffusers folder that does not exist yet. `values`: the
   /// weights to write in place of the trained ones, as `trainables` orders them.

@@ -112,7 +112,7 @@ class Run {
   void restore() {
     const auto file = weights::SafetensorsFile::open(config_.output / kCheckpoint);
     check_same_settings(*file);
-    for (auto& [name, tensor] : optimiser_.state()) {
+    for (const auto& [name, tensor] : state()) {
       const weights::TensorInfo* const info = file->find(name);
       if (info == nullptr || info->shape != tensor.sizes().vec())
         throw Error(ErrorKind::model,
@@ -178,9 +178,15 @@ class Run {
     return total / double(config_.accumulate);
   }
 
+  std::vector<std::pair<std::string, at::Tensor>> state() const {
+    auto all = optimiser_.state();
+    for (auto& entry : objective_->state()) all.push_back(std::move(entry));
+    return all;
+  }
+
   void save() {
     weights::save_safetensors(
-        config_.output / kCheckpoint, optimiser_.state(),
+        config_.output / kCheckpoint, state(),
         {{"step", std::to_string(step_)}, {"config", to_json(config_).dump()}});
     const fs::path model = config_.output / "model";
     objective_->save(model, optimiser_.averages());

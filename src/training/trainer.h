@@ -21,7 +21,7 @@ struct StepReport {
   std::map<std::string, double> details;
 };
 
-/// What a training run tells; nothing of it may throw but `on_wait`.
+/// What a training run tells; nothing of it may throw.
 struct TrainHooks {
   std::function<void(const std::string& text)> on_message;
   /// While latents are encoded.

@@ -7,6 +7,7 @@
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <cmath>
@@ -73,7 +74,8 @@ VaeObjective::VaeObjective(const TrainConfig& config, Batches& batches)
     : config_(config),
       model_(weights::read_folder_config(config.model)),
       encoder_(model_.vae),
-      decoder_(model_.vae) {
+      decoder_(model_.vae),
+      latent_square_(at::zeros({}, at::kDouble)) {
   const auto [folder, stem] = place_of(weights::Part::vae);
   if (!read_weights(parameters(), config.model / folder, stem)) {
     const auto begins_at_zero = [](const std::string& name) {  // residual branches
@@ -112,7 +114,7 @@ std::vector<Trainable> VaeObjective::trainables() {
 at::Tensor VaeObjective::pixels_of(const std::vector<ClipRef>& clips,
                                    const at::Generator& generator) const {
   const bool is_image = config_.stage == Stage::vae_image;
-  at::Tensor frames = frames_of(clips, is_image ? 0 : config_.frames);
+  at::Tensor frames = frames_of(clips, config_.frames);
   if (is_image) {  // one frame of each
     std::vector<at::Tensor> chosen;
     for (std::int64_t i = 0; i < frames.size(0); ++i)
@@ -142,7 +144,8 @@ at::Tensor VaeObjective::loss(const std::vector<ClipRef>& clips, const at::Gener
     latents = mean + (log_variance * 0.5).exp() * at::randn(mean.sizes(), generator);
     divergence = (mean.square() + log_variance.exp() - 1 - log_variance).mean() * 0.5;
     const double square = mean.detach().square().mean().item<double>();
-    latent_square_ = latent_square_ == 0 ? square : std::lerp(latent_square_, square, 0.05);
+    const double before = latent_square_.item<double>();
+    latent_square_.fill_(before == 0 ? square : std::lerp(before, square, 0.05));
   } else {
     const at::NoGradGuard no_gradients;
     latents = encoder_.encode_mode(pixels, kNothing).to(at::kFloat);
@@ -168,9 +171,10 @@ void VaeObjective::save(const std::filesystem::path& folder,
         is_trained(parameter.name) ? values[next++] : parameter.tensor->detach();
     tensors.emplace_back(parameter.name, config_.float16 ? value.to(at::kHalf) : value);
   }
-  const bool rescales = config_.stage == Stage::vae_image && latent_square_ > 0;
+  const double square = latent_square_.item<double>();
+  const bool rescales = config_.stage == Stage::vae_image && square > 0;
   write_model_folder(config_.model, folder, {{weights::Part::vae, std::move(tensors)}},
-                     rescales ? std::optional(1 / std::sqrt(latent_square_)) : std::nullopt);
+                     rescales ? std::optional(1 / std::sqrt(square)) : std::nullopt);
 }
 
 }  // namespace svd::training

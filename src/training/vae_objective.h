@@ -17,6 +17,9 @@ class VaeObjective : public Objective {
   std::vector<Trainable> trainables() override;
   at::Tensor loss(const std::vector<ClipRef>& clips, const at::Generator& generator) override;
   std::map<std::string, double> details() const override { return details_; }
+  std::vector<std::pair<std::string, at::Tensor>> state() const override {
+    return {{"latent_square", latent_square_}};
+  }
 
   /// Writes encoder and decoder. After the stage vae_image the scaling factor becomes 1 over the
   /// latents' standard deviation, as in the paper.
@@ -32,7 +35,7 @@ class VaeObjective : public Objective {
   networks::AutoencoderEncoder encoder_;
   networks::AutoencoderTemporalDecoder decoder_;
   std::map<std::string, double> details_;
-  double latent_square_ = 0;  ///< moving average
+  at::Tensor latent_square_;  ///< [], float64: moving average; 0: none yet
 };
 
 }  // namespace svd::training

@@ -154,7 +154,8 @@ fs::path find_lora(const std::string& name, const fs::path& model,
                    const std::optional<fs::path>& models_dir) {
   std::error_code code;
   if (fs::is_regular_file(name, code)) return name;
-  std::vector<fs::path> places = {model / "loras"};
+  const fs::path folder = fs::is_directory(model, code) ? model : model.parent_path();
+  std::vector<fs::path> places = {folder / "loras"};
   if (models_dir) places.push_back(*models_dir / "loras");
   std::vector<std::string> known;
   for (const fs::path& place : places) {

@@ -13,12 +13,13 @@
 namespace svd::weights {
 
 /// Low-rank changes of a UNet's linear layers (arXiv 2106.09685): weight + strength * alpha / rank
-/// * up * down, where alpha is the rank if the file names none. Layouts that are read, by names:
+/// * up * down, where alpha is the rank if the file names none. Layouts that are read:
 ///
-///     unet.LAYER.lora.down.weight, .lora.up.weight               diffusers, SVD_Xtend
-///     unet.LAYER.lora_A.weight, .lora_B.weight                   peft (also
-///     base_model.model.LAYER...) unet.ATTENTION.processor.to_q_lora.down.weight diffusers' old
-///     processors
+///     unet.LAYER.lora.down.weight and .lora.up.weight (diffusers, SVD_Xtend)
+///
+///     unet.LAYER.lora_A.weight and .lora_B.weight, base_model.model.LAYER... (peft)
+///
+///     unet.ATTENTION.processor.to_q_lora.down.weight, ... (diffusers' old processors)
 ///
 /// and LAYER.alpha or LAYER.lora.alpha, if any.
 class Lora {
@@ -62,8 +63,8 @@ struct LoraChoice {
 };
 LoraChoice parse_lora(const std::string& text);
 
-/// The file of a choice: the path itself, or NAME.safetensors in the folder loras of the model or
-/// of `models_dir`. Throws Error{model} naming what is there.
+/// The file of a choice: the path itself, or NAME.safetensors in the folder loras of the model
+/// (beside it, if that is a file) or of `models_dir`. Throws Error{model} naming what is there.
 std::filesystem::path find_lora(const std::string& name, const std::filesystem::path& model,
                                 const std::optional<std::filesystem::path>& models_dir);
 

@@ -227,6 +227,39 @@ TEST_F(TrainingTest, every_stage_lowers_its_loss_on_one_batch_and_leaves_a_model
   }
 }
 
+// The scaling factor is a moving average over all steps: a checkpoint has to keep it.
+TEST_F(TrainingTest, a_resumed_autoencoder_keeps_its_scaling_factor) {
+  dataset(4);
+  TrainConfig settings = config(Stage::vae_image, "vae");
+  settings.steps = 3;
+  run(settings);
+  const auto factor = [&] {
+    return weights::Checkpoint::open(settings.output / "model").config().vae.scaling_factor;
+  };
+  const double before = factor();
+  EXPECT_NE(before, weights::Checkpoint::open(settings.model).config().vae.scaling_factor);
+  EXPECT_TRUE(run(settings, /*resume=*/true).empty());  // nothing is left to do
+  EXPECT_EQ(factor(), before);
+}
+
+TEST_F(TrainingTest, checkpointing_goes_with_bfloat16_and_with_loras) {
+  dataset(4);
+  for (const Stage stage : {Stage::video, Stage::lora}) {
+    SCOPED_TRACE(to_string(stage));
+    TrainConfig settings = config(stage, std::string("plain_") + to_string(stage));
+    settings.bfloat16 = true;
+    settings.learning_rate = 3e-3;
+    settings.warmup_steps = 0;
+    settings.rank = 2;
+    const std::vector<double> plain = run(settings);
+    settings.output = folder_ / (std::string("checkpointed_") + to_string(stage));
+    settings.gradient_checkpointing = true;
+    const std::vector<double> checkpointed = run(settings);
+    for (std::size_t i = 0; i < plain.size(); ++i)
+      EXPECT_NEAR(checkpointed[i], plain[i], 0.05 * plain[i]) << i;
+  }
+}
+
 TEST_F(TrainingTest, bfloat16_gives_nearly_the_same_losses) {
   dataset(4);
   for (const Stage stage : {Stage::vae_image, Stage::video}) {
