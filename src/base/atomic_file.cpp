@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <fstream>
 #include <random>
 #include <string>
 #include <system_error>
@@ -192,6 +193,15 @@ void AtomicPath::commit(bool overwrite) {
   }
   committed_ = true;
   sync_folder(folder_of(final_));
+}
+
+void write_text_file(const fs::path& path, const std::string& text, bool overwrite) {
+  AtomicPath file(path, AtomicPath::Type::file);
+  std::ofstream out(file.temporary_path(), std::ios::binary);
+  out << text;
+  out.close();
+  if (!out) throw Error(ErrorKind::output, path.string() + ": cannot be written");
+  file.commit(overwrite);
 }
 
 int remove_abandoned(const fs::path& folder) {

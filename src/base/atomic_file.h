@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 namespace svd {
 
@@ -36,6 +37,9 @@ class AtomicPath {
   int lock_ = -1;  ///< a descriptor of the temporary
   bool committed_ = false;
 };
+
+/// Writes a text file that appears complete under its name, as AtomicPath has it.
+void write_text_file(const std::filesystem::path& path, const std::string& text, bool overwrite);
 
 /// Removes the temporaries in `folder` whose process has ended without removing them. Returns how
 /// many there were; a folder that cannot be read has none.

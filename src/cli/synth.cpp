@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <span>
 
@@ -77,16 +76,7 @@ class VideoStore : public ClipStore {
               "\n";
   }
 
-  void finish() override {
-    AtomicPath file(folder_ / kAnnotations, AtomicPath::Type::file);
-    std::ofstream out(file.temporary_path());
-    out << lines_;
-    out.close();
-    if (!out)
-      throw Error(ErrorKind::output,
-                  fmt::format("{} cannot be written", (folder_ / kAnnotations).string()));
-    file.commit(false);
-  }
+  void finish() override { write_text_file(folder_ / kAnnotations, lines_, false); }
 
  private:
   fs::path folder_;

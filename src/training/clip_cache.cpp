@@ -106,14 +106,9 @@ void ClipCacheWriter::flush(Pending& pending) {
 
 void ClipCacheWriter::finish() {
   for (auto& [shape, pending] : pending_) flush(pending);
-  AtomicPath index(folder_ / kIndex, AtomicPath::Type::file);
-  std::ofstream out(index.temporary_path());
-  for (const std::string& line : lines_) out << line << '\n';
-  out.close();
-  if (!out)
-    throw Error(ErrorKind::output,
-                fmt::format("{} cannot be written", (folder_ / kIndex).string()));
-  index.commit(false);
+  std::string text;
+  for (const std::string& line : lines_) text += line + "\n";
+  write_text_file(folder_ / kIndex, text, false);
 }
 
 ClipCache::ClipCache(fs::path folder) : folder_(std::move(folder)) {

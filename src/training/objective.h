@@ -4,13 +4,16 @@
 #include <ATen/core/Tensor.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "nn/module.h"
 #include "training/adamw.h"
 #include "training/batches.h"
+#include "training/model_folder.h"
 
 namespace svd::training {
 
@@ -35,6 +38,15 @@ class Objective {
   /// weights to write in place of the trained ones, as `trainables` orders them.
   virtual void save(const std::filesystem::path& folder, const std::vector<at::Tensor>& values) = 0;
 };
+
+/// Those of the parameters that `is_trained` names, which from now on require gradients.
+std::vector<Trainable> trained_among(const std::vector<nn::Parameter>& parameters,
+                                     const std::function<bool(const std::string&)>& is_trained);
+
+/// All parameters for a file, the trained ones with `values`, which are ordered as above.
+NamedTensors with_values(const std::vector<nn::Parameter>& parameters,
+                         const std::function<bool(const std::string&)>& is_trained,
+                         const std::vector<at::Tensor>& values, bool float16);
 
 /// Frames [N, F, H, W, 3] of the clips, uint8: the first `frames`, or all if that is 0.
 at::Tensor frames_of(const std::vector<ClipRef>& clips, std::int64_t frames);

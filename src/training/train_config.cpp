@@ -82,8 +82,8 @@ TrainConfig read_train_config(const std::filesystem::path& path) {
   number("learning_rate", 0, 10, config.learning_rate);
   count("warmup_steps", 0, config.warmup_steps);
   flag("cosine_decay", config.cosine_decay);
-  number("beta1", 0, 1, config.beta1);
-  number("beta2", 0, 1, config.beta2);
+  number("beta1", 0, 0.99999, config.beta1);
+  number("beta2", 0, 0.99999, config.beta2);
   number("weight_decay", 0, 10, config.weight_decay);
   number("clip_norm", 0, 1e9, config.clip_norm);
   number("ema_decay", 0, 1, config.ema_decay);
@@ -96,7 +96,7 @@ TrainConfig read_train_config(const std::filesystem::path& path) {
   number("dropout", 0, 0.33, config.dropout);
   number("kl_weight", 0, 1e9, config.kl_weight);
   number("gradient_weight", 0, 1e9, config.gradient_weight);
-  count("rank", 1, config.rank);
+  config.rank = object.integer("rank", 1, 4096, config.rank);
   count("log_every", 1, config.log_every);
   count("checkpoint_every", 1, config.checkpoint_every);
   return config;

@@ -32,15 +32,6 @@ constexpr const char* kMetrics = "metrics.jsonl";
 /// Settings that a resumed run may have otherwise.
 constexpr const char* kFree[] = {"steps", "output", "data", "log_every", "checkpoint_every"};
 
-void write_text(const fs::path& path, const std::string& text) {
-  AtomicPath file(path, AtomicPath::Type::file);
-  std::ofstream out(file.temporary_path(), std::ios::binary);
-  out << text;
-  out.close();
-  if (!out) throw Error(ErrorKind::output, fmt::format("{} cannot be written", path.string()));
-  file.commit(true);
-}
-
 std::string line_of(const StepReport& report) {
   nlohmann::ordered_json json = {{"step", report.step},
                                  {"loss", report.loss},
@@ -97,16 +88,12 @@ class Run {
 
   void start_anew() {
     std::error_code code;
-    if (fs::exists(config_.output / kCheckpoint, code))
-      throw Error(ErrorKind::output,
-                  fmt::format("{} holds a training run already", config_.output.string()),
-                  "go on with --resume, or choose another output");
     fs::create_directories(config_.output, code);
     if (code)
       throw Error(ErrorKind::output, fmt::format("the folder {} cannot be made: {}",
                                                  config_.output.string(), code.message()));
-    write_text(config_.output / "config.json", to_json(config_).dump(2) + "\n");
-    write_text(config_.output / kMetrics, "");
+    write_text_file(config_.output / "config.json", to_json(config_).dump(2) + "\n", true);
+    write_text_file(config_.output / kMetrics, "", true);
   }
 
   void restore() {
@@ -121,7 +108,8 @@ class Run {
     }
     step_ = std::stoll(file->metadata().at("step"));
     optimiser_.set_steps_done(step_);
-    write_text(config_.output / kMetrics, metrics_until(config_.output / kMetrics, step_));
+    write_text_file(config_.output / kMetrics, metrics_until(config_.output / kMetrics, step_),
+                    true);
     hooks_.on_message(fmt::format("going on after step {}", step_));
   }
 
@@ -219,6 +207,16 @@ class Run {
 }  // namespace
 
 void train(const TrainConfig& config, bool resume, const TrainHooks& hooks, std::stop_token stop) {
+  // Before networks are loaded and clips are encoded.
+  std::error_code code;
+  const bool is_begun = fs::exists(config.output / kCheckpoint, code);
+  if (is_begun && !resume)
+    throw Error(ErrorKind::output,
+                fmt::format("{} holds a training run already", config.output.string()),
+                "go on with --resume, or choose another output");
+  if (!is_begun && resume)
+    throw Error(ErrorKind::usage,
+                fmt::format("--resume: {} holds no checkpoint", config.output.string()));
   Run run(config, hooks, stop);
   if (resume)
     run.restore();

@@ -99,8 +99,8 @@ bool UNetObjective::is_trained(const std::string& name) const {
 }
 
 std::vector<Trainable> UNetObjective::trainables() {
-  std::vector<Trainable> out;
   if (config_.stage == Stage::lora) {
+    std::vector<Trainable> out;
     add_adapters();
     for (const Adapter& adapter : adapters_) {
       const std::string layer = layer_of(adapter.parameter.name);
@@ -109,12 +109,8 @@ std::vector<Trainable> UNetObjective::trainables() {
     }
     return out;
   }
-  for (const nn::Parameter& parameter : unet_.parameters()) {
-    if (!is_trained(parameter.name)) continue;
-    parameter.tensor->set_requires_grad(true);
-    out.push_back({parameter.name, *parameter.tensor});
-  }
-  return out;
+  return trained_among(unet_.parameters(),
+                       [this](const std::string& name) { return is_trained(name); });
 }
 
 UNetObjective::Conditions UNetObjective::conditions_of(const std::vector<ClipRef>& clips,
@@ -181,11 +177,11 @@ at::Tensor UNetObjective::loss(const std::vector<ClipRef>& clips, const at::Gene
 
 void UNetObjective::save(const std::filesystem::path& folder,
                          const std::vector<at::Tensor>& values) {
-  NamedTensors tensors;
   const auto stored = [&](const at::Tensor& value) {
     return config_.float16 ? value.to(at::kHalf) : value;
   };
   if (config_.stage == Stage::lora) {
+    NamedTensors tensors;
     const std::vector<const char*> endings = {kDown, kUp};
     for (std::size_t i = 0; i < values.size(); ++i)
       tensors.emplace_back("unet." + layer_of(adapters_[i / 2].parameter.name) + endings[i % 2],
@@ -195,13 +191,11 @@ void UNetObjective::save(const std::filesystem::path& folder,
     made.commit(true);
     return;
   }
-  std::size_t next = 0;
-  for (const nn::Parameter& parameter : unet_.parameters()) {
-    const at::Tensor value =
-        is_trained(parameter.name) ? values[next++] : parameter.tensor->detach();
-    tensors.emplace_back(parameter.name, stored(value));
-  }
-  std::map<weights::Part, NamedTensors> weights = {{weights::Part::unet, std::move(tensors)}};
+  std::map<weights::Part, NamedTensors> weights = {
+      {weights::Part::unet,
+       with_values(
+           unet_.parameters(), [this](const std::string& name) { return is_trained(name); }, values,
+           config_.float16)}};
   for (const auto& [name, value] : encoders_.clip_begun_here())
     weights[weights::Part::image_encoder].emplace_back(name, stored(value));
   write_model_folder(config_.model, folder, weights);

@@ -57,19 +57,6 @@ at::Tensor edge_error(const at::Tensor& error) {
 
 }  // namespace
 
-at::Tensor frames_of(const std::vector<ClipRef>& clips, std::int64_t frames) {
-  std::vector<at::Tensor> all;
-  for (const ClipRef& clip : clips) {
-    const at::Tensor whole = clip.cache->frames(clip.info());
-    all.push_back(frames > 0 ? whole.narrow(0, 0, frames) : whole);
-  }
-  return at::stack(all);
-}
-
-at::Tensor to_pixels(const at::Tensor& frames) {
-  return (frames.to(at::kFloat) / 127.5 - 1).permute({0, 3, 1, 2});
-}
-
 VaeObjective::VaeObjective(const TrainConfig& config, Batches& batches)
     : config_(config),
       model_(weights::read_folder_config(config.model)),
@@ -102,13 +89,7 @@ bool VaeObjective::is_trained(const std::string& name) const {
 }
 
 std::vector<Trainable> VaeObjective::trainables() {
-  std::vector<Trainable> out;
-  for (const nn::Parameter& parameter : parameters()) {
-    if (!is_trained(parameter.name)) continue;
-    parameter.tensor->set_requires_grad(true);
-    out.push_back({parameter.name, *parameter.tensor});
-  }
-  return out;
+  return trained_among(parameters(), [this](const std::string& name) { return is_trained(name); });
 }
 
 at::Tensor VaeObjective::pixels_of(const std::vector<ClipRef>& clips,
@@ -164,13 +145,9 @@ at::Tensor VaeObjective::loss(const std::vector<ClipRef>& clips, const at::Gener
 
 void VaeObjective::save(const std::filesystem::path& folder,
                         const std::vector<at::Tensor>& values) {
-  NamedTensors tensors;
-  std::size_t next = 0;
-  for (const nn::Parameter& parameter : parameters()) {
-    const at::Tensor value =
-        is_trained(parameter.name) ? values[next++] : parameter.tensor->detach();
-    tensors.emplace_back(parameter.name, config_.float16 ? value.to(at::kHalf) : value);
-  }
+  NamedTensors tensors = with_values(
+      parameters(), [this](const std::string& name) { return is_trained(name); }, values,
+      config_.float16);
   const double square = latent_square_.item<double>();
   const bool rescales = config_.stage == Stage::vae_image && square > 0;
   write_model_folder(config_.model, folder, {{weights::Part::vae, std::move(tensors)}},
