@@ -93,6 +93,7 @@ TrainConfig read_train_config(const std::filesystem::path& path) {
   flag("bfloat16", config.bfloat16);
   config.noise = noise_of(object, "noise", config.noise);
   config.augmentation = noise_of(object, "augmentation", config.augmentation);
+  count("augmentation_draws", 0, config.augmentation_draws);
   number("dropout", 0, 0.33, config.dropout);
   number("kl_weight", 0, 1e9, config.kl_weight);
   number("gradient_weight", 0, 1e9, config.gradient_weight);
@@ -130,6 +131,7 @@ nlohmann::ordered_json to_json(const TrainConfig& config) {
           {"bfloat16", config.bfloat16},
           {"noise", to_json(config.noise)},
           {"augmentation", to_json(config.augmentation)},
+          {"augmentation_draws", config.augmentation_draws},
           {"dropout", config.dropout},
           {"kl_weight", config.kl_weight},
           {"gradient_weight", config.gradient_weight},

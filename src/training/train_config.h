@@ -58,6 +58,7 @@ struct TrainConfig {
 
   NoiseLevels noise;
   NoiseLevels augmentation = {-3, 0.5};  ///< of the conditioning pixels
+  std::int64_t augmentation_draws = 0;   ///< noises of a clip's picture, then reused; 0: always new
   double dropout = 0.1;                  ///< of embedding, of image latents and of both
   double kl_weight = 1e-4;               ///< vae
   double gradient_weight = 0;            ///< vae: L1 of the differences of neighbouring pixels

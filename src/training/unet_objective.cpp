@@ -6,6 +6,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/rand.h>
+#include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
@@ -18,7 +19,9 @@
 #include "base/atomic_file.h"
 #include "nn/checkpoint.h"
 #include "training/autocast.h"
+#include "training/draw.h"
 #include "training/model_folder.h"
+#include "training/unet_start.h"
 #include "training/weights_in.h"
 #include "weights/config_reader.h"
 #include "weights/safetensors.h"
@@ -68,9 +71,11 @@ UNetObjective::UNetObjective(const TrainConfig& config, const std::vector<ClipCa
       latents_(caches, encoders_, on_progress),
       unet_(model_.unet, {}) {
   const auto [folder, stem] = place_of(weights::Part::unet);
-  if (!read_weights(unet_.parameters(), config.model / folder, stem))
+  if (!read_weights(unet_.parameters(), config.model / folder, stem)) {
     initialise(unet_.parameters(), begins_at_zero_in_unet,
                at::detail::createCPUGenerator(config.seed));
+    start_with_the_picture(unet_.parameters(), model_.unet, encoders_.scaling_factor());
+  }
 }
 
 void UNetObjective::add_adapters() {
@@ -113,31 +118,51 @@ std::vector<Trainable> UNetObjective::trainables() {
                        [this](const std::string& name) { return is_trained(name); });
 }
 
-UNetObjective::Conditions UNetObjective::conditions_of(const std::vector<ClipRef>& clips,
-                                                       const at::Generator& generator) const {
-  const auto batch = static_cast<std::int64_t>(clips.size());
-  const at::Tensor first = frames_of(clips, 1).flatten(0, 1);  // [B, H, W, 3]
-  const at::Tensor strength = log_normal(config_.augmentation, batch, generator);
+UNetObjective::Picture UNetObjective::picture_of(const ClipRef& clip,
+                                                 const at::Generator& generator) const {
+  const at::Tensor first = frames_of({clip}, 1).flatten(0, 1);  // [1, H, W, 3]
+  const at::Tensor strength = log_normal(config_.augmentation, 1, generator);
   at::Tensor pixels = to_pixels(first);
-  pixels = pixels + over(strength, pixels) * at::randn(pixels.sizes(), generator);
+  pixels = pixels + strength * at::randn(pixels.sizes(), generator);
+  return {strength.item<double>(), encoders_.embed(first).squeeze(0),
+          encoders_.encode(pixels).squeeze(0)};
+}
+
+const UNetObjective::Picture& UNetObjective::drawn_picture(const ClipRef& clip,
+                                                           const at::Generator& generator) {
+  const std::int64_t draw =
+      at::randint(config_.augmentation_draws, {1}, generator, at::kLong).item<std::int64_t>();
+  const auto [place, is_new] = pictures_.try_emplace({clip.cache, clip.index, draw});
+  if (is_new) {
+    Draw seeds(config_.seed ^ (clip.index * std::uint64_t(config_.augmentation_draws) +
+                               static_cast<std::uint64_t>(draw)));
+    place->second = picture_of(clip, at::detail::createCPUGenerator(seeds.seed()));
+  }
+  return place->second;
+}
+
+UNetObjective::Conditions UNetObjective::conditions_of(const std::vector<ClipRef>& clips,
+                                                       const at::Generator& generator) {
+  const auto batch = static_cast<std::int64_t>(clips.size());
+  std::vector<at::Tensor> embeds, latents, ids;
+  for (const ClipRef& clip : clips) {
+    const Picture picture = config_.augmentation_draws > 0 ? drawn_picture(clip, generator)
+                                                           : picture_of(clip, generator);
+    embeds.push_back(picture.embed);
+    latents.push_back(picture.latents);
+    ids.push_back(at::tensor({std::clamp(clip.info().fps, kLowestFps, kHighestFps) - 1,
+                              double(clip.info().motion_bucket_id), picture.strength},
+                             at::kFloat));
+  }
   // Left out: the embedding below p, both below 2p, the latents below 3p.
   const at::Tensor lot = at::rand({batch}, generator);
   const double p = config_.dropout;
   const at::Tensor keep_embed = lot.ge(2 * p).to(at::kFloat);
   const at::Tensor keep_latents = lot.lt(p).logical_or(lot.ge(3 * p)).to(at::kFloat);
 
-  Conditions conditions;
-  conditions.embeds = encoders_.embed(first);
+  Conditions conditions{at::stack(embeds), at::stack(latents), at::stack(ids)};
   conditions.embeds = conditions.embeds * over(keep_embed, conditions.embeds);
-  conditions.latents = encoders_.encode(pixels);
   conditions.latents = conditions.latents * over(keep_latents, conditions.latents);
-  std::vector<double> rates, buckets;
-  for (const ClipRef& clip : clips) {
-    rates.push_back(std::clamp(clip.info().fps, kLowestFps, kHighestFps) - 1);
-    buckets.push_back(clip.info().motion_bucket_id);
-  }
-  conditions.ids =
-      at::stack({at::tensor(rates, at::kFloat), at::tensor(buckets, at::kFloat), strength}, 1);
   return conditions;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <memory>
+#include <map>
+#include <tuple>
 
 #include "networks/unet/unet_spatio_temporal_condition.h"
 #include "training/latents.h"
@@ -29,7 +30,16 @@ class UNetObjective : public Objective {
     at::Tensor latents;  ///< [B, c, h, w]
     at::Tensor ids;      ///< [B, 3]
   };
-  Conditions conditions_of(const std::vector<ClipRef>& clips, const at::Generator& generator) const;
+  Conditions conditions_of(const std::vector<ClipRef>& clips, const at::Generator& generator);
+  /// A clip's first frame as the network gets it.
+  struct Picture {
+    double strength;     ///< of its noise
+    at::Tensor embed;    ///< [1, C]
+    at::Tensor latents;  ///< [c, h, w]
+  };
+  Picture picture_of(const ClipRef& clip, const at::Generator& generator) const;
+  /// One of the clip's `augmentation_draws` pictures; the same whenever it is asked for.
+  const Picture& drawn_picture(const ClipRef& clip, const at::Generator& generator);
   bool is_trained(const std::string& name) const;
   void add_adapters();
   /// Puts base + up * down in the place of every adapted weight, with gradients.
@@ -47,6 +57,7 @@ class UNetObjective : public Objective {
   ModelConfig model_;
   Encoders encoders_;
   LatentCache latents_;
+  std::map<std::tuple<const ClipCache*, std::size_t, std::int64_t>, Picture> pictures_;
   networks::UNetSpatioTemporalConditionModel unet_;
   std::vector<Adapter> adapters_;
 };

@@ -180,8 +180,10 @@ TEST(AdamWTest, clips_warms_up_and_averages) {
   EXPECT_NEAR(optimiser.learning_rate(100), 0.1, 1e-9);
   value.mutable_grad() = at::full({1}, 30.0).to(at::kFloat);
   EXPECT_NEAR(optimiser.step(0), 30, 1e-4);
-  for (const auto& [name, tensor] : optimiser.state())  // a tenth of what was clipped to 1
-    if (name == "first_moment.x") EXPECT_NEAR(tensor.item<double>(), 0.1, 1e-5);
+  for (const auto& [name, tensor] : optimiser.state()) {
+    if (name != "first_moment.x") continue;
+    EXPECT_NEAR(tensor.item<double>(), 0.1, 1e-5);  // a tenth of what was clipped to 1
+  }
   // The average keeps (1 + 0) / (10 + 0) of what it was.
   EXPECT_NEAR(optimiser.averages()[0].item<double>(), 0.1 * 1 + 0.9 * value.item<double>(), 1e-6);
   value.mutable_grad() = at::full({1}, std::nan("")).to(at::kFloat);
