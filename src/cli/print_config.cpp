@@ -44,7 +44,7 @@ std::string option_of(const std::string& key) {
 OrderedJson print_config(const RenderOptions& options) {
   const Job& job = options.job;
   validate(job.request);
-  const Generator generator({job.model, job.models_dir, job.request.frames});
+  const Generator generator({job.model, job.models_dir, job.request.frames, job.loras});
   const Request request = generator.resolve(job.request, 2, 1);
   OrderedJson json;
   const auto add = [&](const std::string& key, const OrderedJson& value, const std::string& name,

@@ -85,25 +85,31 @@ NetworkWeights::NetworkWeights(nn::Module& network, const WeightSource& source,
 NetworkWeights::~NetworkWeights() { drop(); }
 
 void NetworkWeights::drop() {
-  for (const Loadable& unit : units_) drop(unit, nn::Use::forward);
+  for (Loadable& unit : units_) {
+    drop(unit, nn::Use::forward);
+    unit.is_loaded = false;
+  }
   visited_ = nullptr;
-  loaded_ = false;
 }
 
-void NetworkWeights::load() {
+void NetworkWeights::load() { load_kept(true); }
+
+void NetworkWeights::load_first() { load_kept(false); }
+
+void NetworkWeights::load_kept(bool streamable) {
   drop_visited();
-  for (Loadable& unit : units_)
+  std::vector<Loadable*> wanted;
+  for (Loadable& unit : units_) {
     unit.next = nullptr;  // `prepare` goes through them in another order
-  if (loaded_) return;
-  const Loadable* previous = nullptr;
-  for (const Loadable& unit : units_) {
-    if (unit.comes_and_goes) continue;
-    prefetch(unit, nn::Use::forward);
-    if (previous != nullptr) read(*previous, nn::Use::forward);
-    previous = &unit;
+    if (!unit.is_loaded && !unit.comes_and_goes && (streamable || !unit.module->is_streamable()))
+      wanted.push_back(&unit);
   }
-  if (previous != nullptr) read(*previous, nn::Use::forward);
-  loaded_ = true;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (i == 0) prefetch(*wanted[i], nn::Use::forward);
+    if (i + 1 < wanted.size()) prefetch(*wanted[i + 1], nn::Use::forward);
+    read(*wanted[i], nn::Use::forward);
+    wanted[i]->is_loaded = true;
+  }
 }
 
 nn::BeforeUnit NetworkWeights::for_prepare() {
@@ -119,19 +125,32 @@ void NetworkWeights::visit(const nn::Module& module, nn::Use use) {
   const auto found = index_.find(&module);
   TORCH_CHECK(found != index_.end(), "a module that is no unit was visited");
   Loadable& unit = units_[found->second];
-  if (use == nn::Use::forward && !unit.comes_and_goes) return;
+  if (use == nn::Use::forward && unit.is_loaded) return;
   if (visited_ == &unit && visited_for_ == use) return;
   if (visited_ != nullptr) visited_->next = &unit;
   drop_visited();
-  if (unit.next != nullptr) prefetch(*unit.next, use);
+  if (const Loadable* const next = expected_after(unit, use)) prefetch(*next, use);
   try {
     read(unit, use);
   } catch (...) {
     drop(unit, use);  // half of it is there
     throw;
   }
+  if (use == nn::Use::forward && !unit.comes_and_goes) {
+    unit.is_loaded = true;
+    return;
+  }
   visited_ = &unit;
   visited_for_ = use;
+}
+
+/// The unit whose turn came next the time before; in a first forward pass, the next declared.
+const NetworkWeights::Loadable* NetworkWeights::expected_after(const Loadable& unit,
+                                                               nn::Use use) const {
+  if (unit.next != nullptr) return unit.next;
+  const std::size_t next = static_cast<std::size_t>(&unit - units_.data()) + 1;
+  const bool is_missing = next < units_.size() && !units_[next].is_loaded;
+  return use == nn::Use::forward && is_missing ? &units_[next] : nullptr;
 }
 
 void NetworkWeights::prefetch(const Loadable& unit, nn::Use use) const {

@@ -34,7 +34,7 @@ struct WeightSource {
 /// and dropped when the next one's comes. In this order:
 ///
 ///     unet.prepare(..., weights.for_prepare());   // what only `prepare` reads comes and goes
-///     weights.load();                             // what is kept
+///     weights.load();                             // what is kept, or load_first()
 ///     unet.forward(..., weights.for_forward());
 ///
 /// For another clip all this may be done again: what was loaded stays, if nothing is streamed. The
@@ -55,7 +55,10 @@ class NetworkWeights {
   NetworkWeights(const NetworkWeights&) = delete;
   NetworkWeights& operator=(const NetworkWeights&) = delete;
 
-  void load();  ///< nothing if that was done
+  void load();  ///< nothing of what is there
+  /// As `load`, but of what is kept, declared units wait until their turn first comes: work begins
+  /// at once, and a slow disk is read while the units before are computed.
+  void load_first();
   void drop();
   /// Takes the place of what the constructor was given.
   void set_between(std::function<void()> between) { between_ = std::move(between); }
@@ -67,9 +70,12 @@ class NetworkWeights {
     nn::Module* module;
     std::vector<nn::Parameter> parameters;  ///< under their names in the network
     bool comes_and_goes;
+    bool is_loaded = false;          ///< for good
     const Loadable* next = nullptr;  ///< whose turn came after this one's, once known
   };
+  void load_kept(bool streamable);
   void visit(const nn::Module& module, nn::Use use);
+  const Loadable* expected_after(const Loadable& unit, nn::Use use) const;
   void drop_visited();
   void prefetch(const Loadable& unit, nn::Use use) const;
   void read(const Loadable& unit, nn::Use use) const;
@@ -83,7 +89,6 @@ class NetworkWeights {
   std::unordered_map<const nn::Module*, std::size_t> index_;
   Loadable* visited_ = nullptr;             ///< the one whose weights are there for now ...
   nn::Use visited_for_ = nn::Use::forward;  ///< ... and for which use
-  bool loaded_ = false;
 };
 
 }  // namespace svd::pipeline

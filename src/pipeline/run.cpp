@@ -198,7 +198,8 @@ Tensor Run::sample_in(Dtype dtype, const Conditioning& conditioning, const Tenso
   networks::ClipContext context;
   stage(Stage::load_unet, 0, [&] {
     context = prepare_clip(*unet->network, conditioning, options, unet->weights.for_prepare());
-    unet->weights.load();
+    // A GPU records its first step, which has to be the same work as the others.
+    device_.is_cpu() ? unet->weights.load_first() : unet->weights.load();
   });
 
   Tensor latents;

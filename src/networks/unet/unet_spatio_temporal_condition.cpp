@@ -91,8 +91,8 @@ UNetSpatioTemporalConditionModel::UNetSpatioTemporalConditionModel(const UNetCon
       add_embedding_(*this, "add_embedding", config.projection_class_embeddings_input_dim,
                      4 * config.block_out_channels.front(), 4 * config.block_out_channels.front()),
       down_blocks_(*this, "down_blocks"),
-      up_blocks_(*this, "up_blocks"),
       mid_block_(*this, "mid_block", config.block_out_channels.back(), mid_shape(config, eps)),
+      up_blocks_(*this, "up_blocks"),
       conv_norm_out_(*this, "conv_norm_out", config.block_out_channels.front(), 1e-5),
       conv_out_(*this, "conv_out", config.block_out_channels.front(), config.out_channels, 3, 1,
                 1) {

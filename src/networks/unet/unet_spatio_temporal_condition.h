@@ -96,8 +96,8 @@ class UNetSpatioTemporalConditionModel : public nn::Module {
   nn::TimestepEmbedding time_embedding_;
   nn::TimestepEmbedding add_embedding_;
   nn::ModuleList<DownBlockSpatioTemporal> down_blocks_;
-  nn::ModuleList<UpBlockSpatioTemporal> up_blocks_;
   UNetMidBlockSpatioTemporal mid_block_;
+  nn::ModuleList<UpBlockSpatioTemporal> up_blocks_;
   nn::GroupNorm conv_norm_out_;
   nn::Conv2d conv_out_;
 };

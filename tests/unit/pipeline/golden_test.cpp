@@ -6,6 +6,8 @@
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "networks/clip/clip_vision_model.h"
 #include "networks/unet/unet_spatio_temporal_condition.h"
 #include "networks/vae/autoencoder.h"
@@ -68,18 +70,19 @@ TEST_F(Golden, unet_with_two_clips_and_two_steps) {
     networks::UNetSpatioTemporalConditionModel unet(checkpoint_.config().unet,
                                                     profile_values(profile).unet_eps);
     const Tensor expected = data[std::string("output") + suffix];
-    for (const bool streamed : {false, true}) {
+    for (const char* how : {"kept", "kept, first ones first", "streamed"}) {
+      const bool streamed = how == std::string("streamed");
       NetworkWeights weights(unet, source(weights::Part::unet),
                              streamed ? NetworkWeights::kStreamAll : NetworkWeights::kKeepAll,
                              kNothing);
       const networks::ClipContext context = unet.prepare(data["embeds"], data["added_time_ids"], 5,
                                                          data["c_noise"], weights.for_prepare());
-      weights.load();
+      how == std::string("kept") ? weights.load() : weights.load_first();
       for (int step = 0; step < 2; ++step) {
         const Tensor actual = unet.forward(
             data["sample"], context.at(at::full({1}, step, at::kLong)), weights.for_forward());
         EXPECT_LT(difference(actual, expected[step]), kTolerance)
-            << suffix << " step " << step << (streamed ? ", streamed" : "");
+            << suffix << " step " << step << ", " << how;
       }
     }
   }
@@ -121,6 +124,32 @@ TEST_F(Golden, streamed_weights_are_there_one_unit_at_a_time) {
   EXPECT_LT(most, all / 3);
   weights.drop();
   EXPECT_EQ(loaded_bytes(unet), 0);
+}
+
+TEST_F(Golden, kept_weights_come_at_their_first_turn_and_stay) {
+  const Data data("unet.safetensors");
+  networks::UNetSpatioTemporalConditionModel unet(checkpoint_.config().unet, {});
+  NetworkWeights weights(unet, source(weights::Part::unet), NetworkWeights::kKeepAll, kNothing);
+  const networks::ClipContext context = unet.prepare(data["embeds"], data["added_time_ids"], 5,
+                                                     data["c_noise"], weights.for_prepare());
+  weights.load_first();
+  std::vector<std::int64_t> there = {loaded_bytes(unet)};
+  const nn::BeforeUnit load = weights.for_forward();
+  const auto pass = [&] {
+    unet.forward(data["sample"], context.at(at::full({1}, 0, at::kLong)),
+                 [&](const nn::Module& unit) {
+                   load(unit);
+                   there.push_back(loaded_bytes(unet));
+                 });
+  };
+  pass();
+  EXPECT_TRUE(std::is_sorted(there.begin(), there.end()));
+  EXPECT_LT(there.front(), there.back() / 3);
+  weights.load();  // nothing is left to do
+  EXPECT_EQ(loaded_bytes(unet), there.back());
+  there.clear();
+  pass();
+  EXPECT_EQ(there.front(), there.back());
 }
 
 // Each profile's epsilons are closer to the implementation it is named after than to the other.
