@@ -4,8 +4,10 @@
 #include <fmt/core.h>
 
 #include "cli/progress.h"
+#include "cli/training_views.h"
 #include "pipeline/cpu_memory.h"
 #include "pipeline/threads.h"
+#include "svd/error.h"
 #include "training/trainer.h"
 
 namespace svd::cli {
@@ -24,6 +26,11 @@ std::string details_text(const training::StepReport& report) {
 
 void train(const TrainOptions& options, Console& console, SignalWatcher& signals) {
   const training::TrainConfig config = training::read_train_config(options.config);
+#ifndef SVD_HAVE_MEDIA
+  if (!config.samples.empty())
+    throw Error(ErrorKind::usage, "this build of svd-gen renders no samples",
+                "leave 'samples' out, or build it with -DSVD_MEDIA=ON");
+#endif
   const std::stop_token stop =
       signals.begin([&console] { console.info("stopping after this step ... (again to force)"); });
   at::set_num_threads(options.threads.value_or(pipeline::default_threads()));
@@ -41,6 +48,9 @@ void train(const TrainOptions& options, Console& console, SignalWatcher& signals
   };
   hooks.on_checkpoint = [&](std::int64_t step, const std::filesystem::path& model) {
     console.info(fmt::format("{}: model after step {}", model.string(), step));
+#ifdef SVD_HAVE_MEDIA
+    show_training(config, step, model, console);
+#endif
   };
   training::train(config, options.resume, hooks, stop);
 }

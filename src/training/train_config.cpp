@@ -100,6 +100,9 @@ TrainConfig read_train_config(const std::filesystem::path& path) {
   config.rank = object.integer("rank", 1, 4096, config.rank);
   count("log_every", 1, config.log_every);
   count("checkpoint_every", 1, config.checkpoint_every);
+  if (object.has("samples")) config.samples = object.strings("samples", 0, 100);
+  const bool is_vae = config.stage == Stage::vae_image || config.stage == Stage::vae_video;
+  if (is_vae && !config.samples.empty()) object.fail("samples", "a stage that trains a UNet");
   return config;
 }
 
@@ -137,7 +140,8 @@ nlohmann::ordered_json to_json(const TrainConfig& config) {
           {"gradient_weight", config.gradient_weight},
           {"rank", config.rank},
           {"log_every", config.log_every},
-          {"checkpoint_every", config.checkpoint_every}};
+          {"checkpoint_every", config.checkpoint_every},
+          {"samples", config.samples}};
 }
 
 }  // namespace svd::training

@@ -66,6 +66,7 @@ struct TrainConfig {
 
   std::int64_t log_every = 10;
   std::int64_t checkpoint_every = 500;
+  std::vector<std::string> samples;  ///< pictures, rendered at every checkpoint
 };
 
 /// Throws Error{usage} naming file, key and value. Relative paths are those of the current folder.

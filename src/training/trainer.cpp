@@ -30,7 +30,8 @@ constexpr const char* kCheckpoint = "checkpoint.safetensors";
 constexpr const char* kMetrics = "metrics.jsonl";
 
 /// Settings that a resumed run may have otherwise.
-constexpr const char* kFree[] = {"steps", "output", "data", "log_every", "checkpoint_every"};
+constexpr const char* kFree[] = {"steps",     "output",           "data",
+                                 "log_every", "checkpoint_every", "samples"};
 
 std::string line_of(const StepReport& report) {
   nlohmann::ordered_json json = {{"step", report.step},

@@ -11,6 +11,9 @@
 
 namespace svd::training {
 
+/// What the stage lora leaves in the model folder, diffusers' name.
+inline constexpr const char* kLoraFile = "pytorch_lora_weights.safetensors";
+
 /// A step of training, as the metrics have it.
 struct StepReport {
   std::int64_t step = 0;  ///< steps done
@@ -36,7 +39,8 @@ struct TrainHooks {
 ///     config.json              what was asked for
 ///     metrics.jsonl            a StepReport a line
 ///     checkpoint.safetensors   parameters, averages and moments: what `resume` goes on from
-///     model/                   a diffusers folder with the averaged weights
+///     model/                   a diffusers folder with the averaged weights; of the stage lora
+///                              kLoraFile alone
 ///
 /// where the last two are written anew at every checkpoint and at the end. All that is random in a
 /// step comes from the seed and the step's number, so that a resumed run computes what an

@@ -21,6 +21,7 @@
 #include "training/autocast.h"
 #include "training/draw.h"
 #include "training/model_folder.h"
+#include "training/trainer.h"
 #include "training/unet_start.h"
 #include "training/weights_in.h"
 #include "weights/config_reader.h"
@@ -212,7 +213,7 @@ void UNetObjective::save(const std::filesystem::path& folder,
       tensors.emplace_back("unet." + layer_of(adapters_[i / 2].parameter.name) + endings[i % 2],
                            stored(values[i]));
     AtomicPath made(folder, AtomicPath::Type::folder);
-    weights::save_safetensors(made.temporary_path() / "pytorch_lora_weights.safetensors", tensors);
+    weights::save_safetensors(made.temporary_path() / kLoraFile, tensors);
     made.commit(true);
     return;
   }

@@ -14,7 +14,7 @@ namespace svd::training {
 /// lambda = (1 + sigma^2) / sigma^2 makes the loss the squared error of the network's own output.
 /// In the stage lora the network stays as it is, and what is trained is a pair of low-rank matrices
 /// for each projection of the self-attention over frames (section 4.3.1), written as
-/// loras/NAME.safetensors wants it (weights/lora.h): pytorch_lora_weights.safetensors.
+/// loras/NAME.safetensors wants it (weights/lora.h), kLoraFile.
 class UNetObjective : public Objective {
  public:
   UNetObjective(const TrainConfig& config, const std::vector<ClipCache>& caches,

@@ -38,6 +38,24 @@ losses() {
   grep -q '"motion":"pan_left"' v/annotations.jsonl
 }
 
+@test "a run leaves a plot of its loss and samples of its checkpoints" {
+  "$SVD_GEN" synth data --clips 4 --frames 3 --sizes 64x64 -q
+  config video steps 4 samples '["in.png", "nothing.png"]'
+  run "$SVD_GEN" train --config config.json
+  [ "$status" -eq 0 ]
+  [[ "$output" == *"no sample of nothing.png"* ]]
+  [[ "$(file run/loss.png)" == *"960 x 540"* ]]
+  for step in 000002 000004; do
+    [ "$(ffprobe -v error -show_entries stream=codec_name -of csv=p=0 "run/samples/in-$step.mp4")" = h264 ]
+  done
+  # Of the model at that step, with its own settings.
+  "$SVD_GEN" -i in.png -m run/model --seed 0 -o last.mp4 -q
+  cmp <(ffmpeg -v error -i last.mp4 -f rawvideo -) <(ffmpeg -v error -i run/samples/in-000004.mp4 -f rawvideo -)
+  config vae_image samples '["in.png"]' output '"other"'
+  run "$SVD_GEN" train --config config.json
+  [ "$status" -eq 2 ]
+}
+
 @test "a run that is killed goes on to the losses of one that is not" {
   "$SVD_GEN" synth data --clips 6 --frames 3 --sizes 64x64 -q
   config video steps 8
