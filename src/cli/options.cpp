@@ -10,7 +10,7 @@
 #include "cli/settings.h"
 #include "cli/values.h"
 #include "svd/error.h"
-#include "training/scene.h"
+#include "training/synth.h"
 #include "weights/lora.h"
 
 namespace svd::cli {
@@ -198,6 +198,13 @@ int positive(const std::string& flag, const std::string& text) {
   return value;
 }
 
+int clip_length(const std::string& flag, const std::string& text) {
+  const int value = parse_int(flag, text);
+  if (value < 1 || value > training::kMostFrames)
+    refuse(fmt::format("{} {} is out of range: 1 to {}", flag, text, training::kMostFrames));
+  return value;
+}
+
 double rate(const std::string& flag, const std::string& text) {
   const double value = parse_double(flag, text);
   if (!(value >= 0.1 && value <= 1000))
@@ -210,7 +217,7 @@ SynthCommandOptions read_synth(const ParsedCommand& parsed) {
   SynthCommandOptions synth;
   synth.folder = parsed.arguments.front();
   read(raw, "--clips", synth.clips, positive);
-  read(raw, "--frames", synth.frames, positive);
+  read(raw, "--frames", synth.frames, clip_length);
   if (const std::string* const text = raw.text("--sizes")) {
     synth.sizes.clear();
     for (const std::string& size : split_names(*text))
@@ -239,7 +246,7 @@ DatasetOptions read_dataset(const ParsedCommand& parsed) {
   const std::string* const from = raw.text("--from");
   if (from == nullptr) refuse("--from is missing", "it names the folder with videos and pictures");
   dataset.from = *from;
-  read(raw, "--frames", dataset.frames, positive);
+  read(raw, "--frames", dataset.frames, clip_length);
   read(raw, "--size", dataset.size, parse_size);
   read(raw, "--fps", dataset.fps, rate);
   read(raw, "--least-motion", dataset.least_motion, parse_double);

@@ -47,6 +47,12 @@ Batches::Batches(const TrainConfig& config)
         "clips of a batch have one size and number of frames");
 }
 
+std::vector<ClipRef> Batches::shapes() const {
+  std::vector<ClipRef> clips;
+  for (const std::vector<ClipRef>& shape : shapes_) clips.push_back(shape.front());
+  return clips;
+}
+
 std::vector<ClipRef> Batches::at(std::int64_t position) {
   const std::int64_t epoch = position / batches_an_epoch_;
   if (epoch != epoch_) shuffle(epoch);

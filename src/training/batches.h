@@ -30,6 +30,8 @@ class Batches {
   /// Batch number `position`, from 0.
   std::vector<ClipRef> at(std::int64_t position);
   std::int64_t clips() const { return clips_; }
+  /// One clip of every shape there is.
+  std::vector<ClipRef> shapes() const;
   const std::vector<ClipCache>& caches() const { return caches_; }
 
  private:

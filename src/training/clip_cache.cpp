@@ -10,6 +10,7 @@
 
 #include "base/atomic_file.h"
 #include "base/json.h"
+#include "weights/fingerprint.h"
 
 namespace svd::training {
 namespace {
@@ -45,10 +46,10 @@ ClipInfo parse_line(const std::string& line, const std::string& source) {
   clip.shard = object.string("shard");
   if (clip.shard.find('/') != std::string::npos) object.fail("shard", "a file name");
   clip.row = object.integer("row", 0, 1 << 20);
-  clip.frames = object.integer("frames", 1, 1000);
+  clip.frames = object.integer("frames", 1, kMostFrames);
   clip.width = object.integer("width", 8, 16384);
   clip.height = object.integer("height", 8, 16384);
-  clip.fps = object.number("fps", 0.1, 1000);
+  clip.fps = object.number("fps", 1e-6, 1e6);
   clip.motion_score = object.number("motion_score", 0, 1e6);
   clip.motion_bucket_id = static_cast<int>(object.integer("motion_bucket_id", 0, 255));
   clip.motion = object.string("motion", "");
@@ -117,8 +118,10 @@ ClipCache::ClipCache(fs::path folder) : folder_(std::move(folder)) {
   if (!in)
     throw Error(ErrorKind::usage, fmt::format("{}: no such file", index),
                 "svd-gen synth and svd-gen dataset make datasets");
+  weights::Fingerprint fingerprint;
   std::string line;
   for (int number = 1; std::getline(in, line); ++number) {
+    fingerprint.add(line);
     const std::string source = fmt::format("{} line {}", index, number);
     ClipInfo clip = parse_line(line, source);
     if (!shards_.contains(clip.shard)) {
@@ -136,6 +139,7 @@ ClipCache::ClipCache(fs::path folder) : folder_(std::move(folder)) {
     clips_.push_back(std::move(clip));
   }
   if (clips_.empty()) throw Error(ErrorKind::usage, fmt::format("{}: no clips", index));
+  id_ = fingerprint.hex();
 }
 
 at::Tensor ClipCache::frames(const ClipInfo& clip) const {

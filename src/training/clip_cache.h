@@ -69,12 +69,15 @@ class ClipCache {
 
   const std::filesystem::path& folder() const { return folder_; }
   const std::vector<ClipInfo>& clips() const { return clips_; }
+  /// A name for its clips: other contents of clips.jsonl, another name.
+  const std::string& id() const { return id_; }
   /// [F, H, W, 3] uint8, a view of the mapped file that must not be written to.
   at::Tensor frames(const ClipInfo& clip) const;
 
  private:
   std::filesystem::path folder_;
   std::vector<ClipInfo> clips_;
+  std::string id_;
   std::map<std::string, at::Tensor> shards_;
 };
 

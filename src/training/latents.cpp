@@ -22,6 +22,26 @@ namespace {
 namespace fs = std::filesystem;
 const nn::BeforeUnit kNothing = [](const nn::Module&) {};
 
+constexpr const char* kDataset = "dataset";  // of a file's metadata: which clips
+
+/// Empty where there is no such file, or one of other clips.
+std::vector<at::Tensor> stored_latents(const fs::path& path, const ClipCache& cache) {
+  std::error_code code;
+  if (!fs::exists(path, code)) return {};
+  const auto file = weights::SafetensorsFile::open(path);
+  const auto dataset = file->metadata().find(kDataset);
+  if (dataset == file->metadata().end() || dataset->second != cache.id()) return {};
+  std::vector<at::Tensor> latents;
+  for (std::size_t i = 0; i < cache.clips().size(); ++i) {
+    const weights::TensorInfo* const info = file->find(std::to_string(i));
+    if (info == nullptr)
+      throw Error(ErrorKind::usage, fmt::format("{} does not fit its dataset", path.string()),
+                  "remove it");
+    latents.push_back(file->tensor(*info));
+  }
+  return latents;
+}
+
 std::string id_of(const std::vector<nn::Parameter>& parameters) {
   weights::Fingerprint fingerprint;
   for (const nn::Parameter& parameter : parameters) {
@@ -82,16 +102,8 @@ LatentCache::LatentCache(const std::vector<ClipCache>& caches, const Encoders& e
   for (const ClipCache& cache : caches) {
     std::vector<at::Tensor>& latents = latents_[&cache];
     const fs::path path = cache.folder() / fmt::format("latents-{}.safetensors", encoders.vae_id());
-    std::error_code code;
-    if (fs::exists(path, code)) {
-      const auto file = weights::SafetensorsFile::open(path);
-      for (std::size_t i = 0; i < cache.clips().size(); ++i) {
-        const weights::TensorInfo* const info = file->find(std::to_string(i));
-        if (info == nullptr)
-          throw Error(ErrorKind::usage, fmt::format("{} does not fit its dataset", path.string()),
-                      "remove it");
-        latents.push_back(file->tensor(*info));
-      }
+    latents = stored_latents(path, cache);
+    if (!latents.empty()) {
       done += static_cast<std::int64_t>(cache.clips().size());
       continue;
     }
@@ -102,7 +114,7 @@ LatentCache::LatentCache(const std::vector<ClipCache>& caches, const Encoders& e
       latents.push_back(encoders.encode(pixels).to(at::kHalf).contiguous());
       named.emplace_back(std::to_string(i), latents.back());
     }
-    weights::save_safetensors(path, named);
+    weights::save_safetensors(path, named, {{kDataset, cache.id()}});
   }
 }
 

@@ -44,7 +44,8 @@ class Encoders {
 };
 
 /// The latents of every clip of the caches, encoded once for a VAE and kept beside the data in
-/// latents-ID.safetensors: float16, [F, c, h, w] a clip, unscaled.
+/// latents-ID.safetensors: float16, [F, c, h, w] a clip, unscaled. Those of other clips, which lay
+/// in the folder before, are replaced.
 class LatentCache {
  public:
   using Progress = std::function<void(std::int64_t done, std::int64_t total)>;

@@ -10,6 +10,8 @@
 
 namespace svd::training {
 
+inline constexpr int kMostFrames = 1000;  ///< of a clip
+
 /// Mean optical flow, in the units of the motion score, and its divergence in a second.
 struct Flow {
   double x = 0;

@@ -5,9 +5,13 @@
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <fstream>
+#include <iterator>
+#include <limits>
 #include <memory>
 #include <system_error>
 #include <vector>
@@ -18,6 +22,7 @@
 #include "training/draw.h"
 #include "training/unet_objective.h"
 #include "training/vae_objective.h"
+#include "weights/config_reader.h"
 #include "weights/safetensors.h"
 
 namespace svd::training {
@@ -27,7 +32,10 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr const char* kCheckpoint = "checkpoint.safetensors";
+constexpr std::int64_t kUncropped = std::numeric_limits<std::int64_t>::max();
 constexpr const char* kMetrics = "metrics.jsonl";
+constexpr const char* kStep = "step";      // of the checkpoint's metadata: steps done ...
+constexpr const char* kConfig = "config";  // ... and the settings
 
 /// Settings that a resumed run may have otherwise.
 constexpr const char* kFree[] = {"steps",     "output",           "data",
@@ -61,15 +69,68 @@ at::Generator generator_of(std::uint64_t seed, std::int64_t batch) {
   return at::detail::createCPUGenerator(draw.seed());
 }
 
+bool trains_vae(const TrainConfig& config) {
+  return config.stage == Stage::vae_image || config.stage == Stage::vae_video;
+}
+
+/// Throws Error{usage} for clips with a side that the networks cannot halve as often as they do.
+void check_sizes(const TrainConfig& config, const Batches& batches) {
+  const ModelConfig model = weights::read_folder_config(config.model);
+  const std::int64_t multiple = trains_vae(config) ? model.vae.factor() : model.size_multiple();
+  const std::int64_t crop = trains_vae(config) && config.crop > 0 ? config.crop : kUncropped;
+  for (const ClipRef& clip : batches.shapes()) {
+    const ClipInfo& info = clip.info();
+    const std::int64_t width = std::min(info.width, crop), height = std::min(info.height, crop);
+    if (width % multiple == 0 && height % multiple == 0) continue;
+    throw Error(ErrorKind::usage,
+                fmt::format("frames of {}x{} in {}: sides have to be multiples of {}", width,
+                            height, clip.cache->folder().string(), multiple),
+                trains_vae(config) ? "'crop' trains on squares" : "");
+  }
+}
+
 std::unique_ptr<Objective> make_objective(const TrainConfig& config, Batches& batches,
                                           const TrainHooks& hooks, const std::stop_token& stop) {
-  if (config.stage == Stage::vae_image || config.stage == Stage::vae_video)
-    return std::make_unique<VaeObjective>(config, batches);
+  check_sizes(config, batches);
+  if (trains_vae(config)) return std::make_unique<VaeObjective>(config, batches);
   const auto on_encoding = [&](std::int64_t done, std::int64_t total) {
     if (stop.stop_requested()) throw Error(ErrorKind::interrupted, "stopped while encoding");
     hooks.on_encoding(done, total);
   };
   return std::make_unique<UNetObjective>(config, batches.caches(), on_encoding);
+}
+
+/// The checkpoint that a run goes on from.
+struct BegunRun {
+  std::shared_ptr<const weights::SafetensorsFile> file;
+  std::int64_t step = 0;
+};
+
+/// Throws Error{model} if the file is no checkpoint of a run, Error{usage} if the run had other
+/// settings.
+BegunRun open_begun_run(const TrainConfig& config) {
+  BegunRun begun{weights::SafetensorsFile::open(config.output / kCheckpoint)};
+  const auto& metadata = begun.file->metadata();
+  const auto step = metadata.find(kStep), settings = metadata.find(kConfig);
+  nlohmann::ordered_json before;
+  if (settings != metadata.end())
+    before = nlohmann::ordered_json::parse(settings->second, nullptr, false);
+  const char* const end =
+      step == metadata.end() ? nullptr : step->second.data() + step->second.size();
+  if (end == nullptr || !before.is_object() ||
+      std::from_chars(step->second.data(), end, begun.step).ptr != end || begun.step < 0)
+    throw Error(ErrorKind::model,
+                fmt::format("{} is no checkpoint of a training run", begun.file->path().string()));
+  const nlohmann::ordered_json now = to_json(config);
+  for (const auto& [key, value] : now.items()) {
+    const bool is_free = std::find(std::begin(kFree), std::end(kFree), key) != std::end(kFree);
+    if (is_free || before[key] == value) continue;
+    throw Error(ErrorKind::usage,
+                fmt::format("--resume: '{}' is {}, the run began with {}", key, value.dump(),
+                            before[key].dump()),
+                "begin a new run, with 'model' the folder that this one has written");
+  }
+  return begun;
 }
 
 /// A run between its checkpoints.
@@ -97,9 +158,8 @@ class Run {
     write_text_file(config_.output / kMetrics, "", true);
   }
 
-  void restore() {
-    const auto file = weights::SafetensorsFile::open(config_.output / kCheckpoint);
-    check_same_settings(*file);
+  void restore(const BegunRun& begun) {
+    const auto& file = begun.file;
     for (const auto& [name, tensor] : state()) {
       const weights::TensorInfo* const info = file->find(name);
       if (info == nullptr || info->shape != tensor.sizes().vec())
@@ -107,7 +167,7 @@ class Run {
                     fmt::format("{}: '{}' does not fit", file->path().string(), name));
       at::Tensor(tensor).copy_(file->tensor(*info));
     }
-    step_ = std::stoll(file->metadata().at("step"));
+    step_ = begun.step;
     optimiser_.set_steps_done(step_);
     write_text_file(config_.output / kMetrics, metrics_until(config_.output / kMetrics, step_),
                     true);
@@ -174,27 +234,11 @@ class Run {
   }
 
   void save() {
-    weights::save_safetensors(
-        config_.output / kCheckpoint, state(),
-        {{"step", std::to_string(step_)}, {"config", to_json(config_).dump()}});
+    weights::save_safetensors(config_.output / kCheckpoint, state(),
+                              {{kStep, std::to_string(step_)}, {kConfig, to_json(config_).dump()}});
     const fs::path model = config_.output / "model";
     objective_->save(model, optimiser_.averages());
     hooks_.on_checkpoint(step_, model);
-  }
-
-  void check_same_settings(const weights::SafetensorsFile& file) const {
-    nlohmann::ordered_json before = nlohmann::ordered_json::parse(file.metadata().at("config"));
-    nlohmann::ordered_json now = to_json(config_);
-    for (const char* key : kFree) {
-      before.erase(key);
-      now.erase(key);
-    }
-    for (const auto& [key, value] : now.items())
-      if (before[key] != value)
-        throw Error(ErrorKind::usage,
-                    fmt::format("--resume: '{}' is {}, the run began with {}", key, value.dump(),
-                                before[key].dump()),
-                    "begin a new run, with 'model' the folder that this one has written");
   }
 
   TrainConfig config_;
@@ -218,9 +262,11 @@ void train(const TrainConfig& config, bool resume, const TrainHooks& hooks, std:
   if (!is_begun && resume)
     throw Error(ErrorKind::usage,
                 fmt::format("--resume: {} holds no checkpoint", config.output.string()));
+  BegunRun begun;
+  if (resume) begun = open_begun_run(config);
   Run run(config, hooks, stop);
   if (resume)
-    run.restore();
+    run.restore(begun);
   else
     run.start_anew();
   run.steps(stop);

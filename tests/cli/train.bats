@@ -3,17 +3,17 @@
 
 load ../support/cli
 
-
-# config STAGE [KEY VALUE]...: config.json that trains the goldens' small model.
+# config STAGE [KEY VALUE]...: config.json that trains the goldens' small model; values are JSON.
 config() {
-  local stage=$1 more=""
-  shift
-  while (($#)); do
-    more+=", \"$1\": $2"
-    shift 2
-  done
-  echo "{\"stage\": \"$stage\", \"model\": \"$REPOSITORY/tests/golden/model\", \"output\": \"run\", \"data\": [\"data\"]," \
-    "\"batch\": 2, \"log_every\": 1, \"checkpoint_every\": 2$more}" >config.json
+  REPOSITORY=$REPOSITORY python3 - "$@" >config.json <<'END'
+import json
+import os
+import sys
+
+settings = {"stage": sys.argv[1], "model": os.environ["REPOSITORY"] + "/tests/golden/model", "output": "run",
+            "data": ["data"], "batch": 2, "log_every": 1, "checkpoint_every": 2}
+print(json.dumps(settings | {key: json.loads(value) for key, value in zip(sys.argv[2::2], sys.argv[3::2])}))
+END
 }
 
 losses() {
@@ -107,9 +107,43 @@ losses() {
   [[ "$output" == *"data/clips.jsonl: no such file"* ]]
   run "$SVD_GEN" train
   [ "$status" -eq 2 ]
+  "$SVD_GEN" synth odd --clips 2 --frames 2 --sizes 72x64 -q
+  config video steps 1 data '["odd"]'
+  run "$SVD_GEN" train --config config.json
+  [ "$status" -eq 2 ]
+  [[ "$output" == *"72x64"*"multiples of"* ]]
+  run "$SVD_GEN" synth x --frames 1001
+  [ "$status" -eq 2 ]
   run "$SVD_GEN" synth x --motions zoom
   [ "$status" -eq 2 ]
   [[ "$output" == *"zoom_in"* ]]
+}
+
+@test "what has changed since a run began is noticed" {
+  "$SVD_GEN" synth data --clips 4 --frames 3 --sizes 64x64 -q
+  config video steps 2
+  "$SVD_GEN" train --config config.json -q
+  # Settings, before anything is encoded.
+  rm data/latents-*
+  config video steps 4 learning_rate 0.5
+  run "$SVD_GEN" train --config config.json --resume
+  [ "$status" -eq 2 ]
+  [[ "$output" == *"'learning_rate' is 0.5"* ]]
+  run ! ls data/latents-*
+  # A checkpoint that is something else.
+  cp run/model/unet/diffusion_pytorch_model.safetensors run/checkpoint.safetensors
+  run "$SVD_GEN" train --config config.json --resume
+  [ "$status" -eq 4 ]
+  [[ "$output" == *"no checkpoint of a training run"* ]]
+  # Other clips in the dataset's folder.
+  config video steps 1 output '"one"' learning_rate 0.0
+  "$SVD_GEN" train --config config.json -q
+  cp data/latents-* before
+  rm data/clips.jsonl data/shard-*
+  "$SVD_GEN" synth data --clips 4 --frames 3 --sizes 64x64 --seed 9 -q
+  config video steps 1 output '"two"' learning_rate 0.0
+  "$SVD_GEN" train --config config.json -q
+  run ! cmp -s before data/latents-*
 }
 
 @test "--lora changes the clip, is recorded and replayed" {

@@ -53,6 +53,8 @@ CASES = {
     # diffusers takes a lone frame of scale 1 for unguided after it has made room for two branches, and fails.
     "one-frame": ("temporal", "scene_128x64", {"frames": 1, "min_guidance": 1.5}),
     "image-decoder": ("image_decoder", "scene_128x64", {"decode_chunk": 3}),
+    # models/tiny-svd, a folder only: other architecture (12 latent channels) and schedule, trained weights.
+    "bundled": ("bundled", "wide_640x360", {"size": "192x128", "steps": 8, "max_guidance": 1.5}),
     "image-decoder-odd": ("image_decoder", "odd_37x53", {**XT, "size": "64x128", "seed": 99}),
 }
 FULL_CASES = {
@@ -74,6 +76,7 @@ def models(args):
         make_model.write_image_decoder_folder(folder, common.GOLDEN_CONFIG, make_model.weights())
     single = common.HERE / "model_single"
     return {"temporal": {"folder": common.HERE / "model", "single": single / "svd_tiny.safetensors"},
+            "bundled": {"folder": common.HERE.parents[1] / "models/tiny-svd"},
             "image_decoder": {"folder": folder, "single": single / "svd_tiny_image_decoder.safetensors"}}
 
 

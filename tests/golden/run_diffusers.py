@@ -50,7 +50,7 @@ def render(pipe, image, args):
         frames = pipe.video_processor.postprocess_video(video=video, output_type="pil")[0]
     generator = torch.Generator("cpu").manual_seed(args.seed)
     noise = {"augmentation": torch.randn((1, 3, height, width), generator=generator),
-             "latents": torch.randn((1, args.frames, 4, height // factor, width // factor), generator=generator)}
+             "latents": torch.randn((1, args.frames, latents.shape[2], height // factor, width // factor), generator=generator)}
     return latents[0], noise, [np.asarray(frame) for frame in frames]
 
 
