@@ -1,21 +1,41 @@
 #!/usr/bin/env python3
-"""Prints the table of scripts/eval_tiny.sh from the datasets that it measured.
+"""The lists of clips that scripts/eval_tiny.sh renders, and its tables.
 
-usage: eval_tiny.py DIR
+usage: eval_tiny.py jobs VIDEOS OUTPUTS [--seeds N] [--true-motion]
+       eval_tiny.py report DIR
 
-DIR holds NAME.clips/clips.jsonl for every setting. Motion is in short sides of the picture a second.
+jobs prints a line for --batch for every video in the folder VIDEOS and every seed: its first frame is the picture.
+--true-motion asks for the motion that the video has.
+report prints the tables from the datasets NAME.clips and the PSNRs that were measured in DIR. Motion is in short sides
+of the picture a second.
 """
+import argparse
 import json
 import math
 import pathlib
-import sys
+import statistics
 
-# The unit of clips.jsonl is a sixteenth of the short side in half a second.
+# The unit of motion_score is a sixteenth of the short side in half a second.
 SIDES_A_SECOND = 1 / 8
+# svd-gen's bucket: 255 stands for a score of 2.4.
+BUCKETS_A_SCORE = 255 / 2.4
+STATISTICS = {"x": lambda clip: clip["flow"]["x"], "y": lambda clip: clip["flow"]["y"],
+              "divergence": lambda clip: clip["flow"]["divergence"], "score": lambda clip: clip["motion_score"]}
 
 
-def clips_of(folder):
-    return [json.loads(line) for line in (folder / "clips.jsonl").read_text().splitlines()]
+def lines_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def jobs(args):
+    for video in lines_of(args.videos / "annotations.jsonl"):
+        for seed in range(1, args.seeds + 1):
+            job = {"image": str(args.videos / video["file"]), "seed": seed,
+                   "output": f"{args.outputs}/{pathlib.Path(video['file']).stem}-{seed}.mkv"}
+            if args.true_motion:
+                bucket = round(BUCKETS_A_SCORE * video["motion_score"])
+                job |= {"fps": video["fps"], "motion_bucket_id": min(max(bucket, 1), 255)}
+            print(json.dumps(job))
 
 
 def share(flags):
@@ -23,33 +43,86 @@ def share(flags):
     return sum(flags) / len(flags)
 
 
-def row(name, clips):
-    speed = sum(clip["motion_score"] for clip in clips) / len(clips) * SIDES_A_SECOND
-    per_frame = sum(clip["motion_score"] / clip["fps"] for clip in clips) / len(clips) * SIDES_A_SECOND
+def control_row(name, clips):
+    speed = statistics.mean(clip["motion_score"] for clip in clips) * SIDES_A_SECOND
+    per_frame = statistics.mean(clip["motion_score"] / clip["fps"] for clip in clips) * SIDES_A_SECOND
     closer = share(clip["flow"]["divergence"] > 0 for clip in clips)
     across = share(abs(clip["flow"]["x"]) > abs(clip["flow"]["y"]) for clip in clips)
-    one_way = sum(math.hypot(clip["flow"]["x"], clip["flow"]["y"]) / max(clip["motion_score"], 1e-9)
-                  for clip in clips) / len(clips)
+    one_way = statistics.mean(math.hypot(clip["flow"]["x"], clip["flow"]["y"]) / max(clip["motion_score"], 1e-9)
+                              for clip in clips)
     print(f"| {name} | {len(clips)} | {speed:.4f} | {per_frame:.5f} | {100 * closer:.0f} % | {100 * across:.0f} % "
           f"| {one_way:.2f} |")
     return speed
 
 
-def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    folder = pathlib.Path(sys.argv[1])
+def control(folder):
     print("| setting | clips | motion a second | motion a frame | divergence above 0 | mainly horizontal | one way |")
     print("|---|---|---|---|---|---|---|")
     speeds = {}
-    for path in sorted(folder.glob("*.clips"), key=lambda p: (p.stem.split("_")[0], p.stem.split("_")[1].zfill(12))):
-        speeds[path.stem] = row(path.stem.replace("_", " "), clips_of(path))
-    buckets = [speeds[f"bucket_{b}"] for b in (30, 80, 127, 200) if f"bucket_{b}" in speeds]
-    if len(buckets) == 4:
-        print(f"\nbucket 200 over bucket 30: {buckets[3] / buckets[0]:.2f}; "
-              f"growing: {'yes' if buckets == sorted(buckets) else 'NO'}")
+    names = [f"bucket_{bucket}" for bucket in (30, 80, 127, 200)] + ["fps_5", "fps_14"]
+    for name in names + sorted(path.stem for path in folder.glob("lora_*.clips")):
+        speeds[name] = control_row(name.replace("_", " "), lines_of(folder / f"{name}.clips/clips.jsonl"))
+    buckets = [speeds[name] for name in names[:4]]
+    print(f"\nbucket 200 over bucket 30: {buckets[3] / buckets[0]:.2f}; "
+          f"growing: {'yes' if buckets == sorted(buckets) else 'NO'}")
     if "lora_static" in speeds:
         print(f"static LoRA over base: {speeds['lora_static'] / speeds['bucket_127']:.2f}")
+
+
+def frechet(clips, true):
+    """Frechet distance of two sets of clips as normal distributions of the flow's statistics, each in units of its
+    deviation among the true clips and independent of the others."""
+    total = 0
+    for value in STATISTICS.values():
+        these, those = [value(clip) for clip in clips], [value(clip) for clip in true]
+        unit = statistics.pstdev(those)
+        total += ((statistics.mean(these) - statistics.mean(those)) ** 2
+                  + (statistics.pstdev(these) - unit) ** 2) / unit ** 2
+    return total
+
+
+def psnr(folder):
+    """Mean over clips and frames but the first, which simple clips repeat exactly. stats_file has a line a frame."""
+    values = []
+    for path in folder.glob("*.psnr"):
+        for line in path.read_text().splitlines()[1:]:
+            fields = dict(field.split(":") for field in line.split())
+            values.append(min(float(fields["psnr_avg"]), 60))
+    return statistics.mean(values)
+
+
+def comparison(folder, name):
+    true = lines_of(folder / f"{name}.clips/clips.jsonl")
+    print("| clips | PSNR to the true frames, dB | Frechet distance of the flow |")
+    print("|---|---|---|")
+    for kind, words in (("model", "the model"), ("repeated", "first frame repeated"), ("faded", "cross-fade")):
+        clips = lines_of(folder / f"{name}-{kind}.clips/clips.jsonl")
+        print(f"| {words} | {psnr(folder / f'{name}-{kind}'):.2f} | {frechet(clips, true):.2f} |")
+
+
+def report(args):
+    control(args.folder)
+    print(f"\nAll motions, {len(lines_of(args.folder / 'all.clips/clips.jsonl'))} true clips:\n")
+    comparison(args.folder, "all")
+    if (args.folder / "pan.clips").exists():
+        print("\nPans to the right, with the horizontal LoRA:\n")
+        comparison(args.folder, "pan")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    command = commands.add_parser("jobs")
+    command.add_argument("videos", type=pathlib.Path)
+    command.add_argument("outputs")
+    command.add_argument("--seeds", type=int, default=1)
+    command.add_argument("--true-motion", action="store_true")
+    command.set_defaults(run=jobs)
+    command = commands.add_parser("report")
+    command.add_argument("folder", type=pathlib.Path)
+    command.set_defaults(run=report)
+    args = parser.parse_args()
+    args.run(args)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,24 @@
 #!/usr/bin/env bash
 # Renders the bundled model on procedural pictures that it was not trained on and measures how the clips move.
 #
-#   scripts/eval_tiny.sh [--torch DIR] [--model DIR] [--images N] [--seeds N]
+#   scripts/eval_tiny.sh [--torch DIR] [--model DIR] [--images N] [--seeds N] [--steps N]
 #
 #   --model DIR  the default is the bundled model
 #   --images N   so many pictures, the default is 32
 #   --seeds N    so many clips of each, the default is 4
+#   --steps N    of the sampler, the default is the model's
 #
-# Prints a table: motion over --motion-bucket-id, over --fps, and with each LoRA that the model has. The clips stay in
-# build/eval_tiny. Dense optical flow, as svd-gen dataset measures it. With the defaults, hours on two cores.
+# Prints motion over --motion-bucket-id, over --fps, and with each LoRA that the model has; then how the clips compare
+# with the true ones, beside a repeated first frame and a cross-fade from the true clip's first frame to its last.
+# Dense optical flow, as svd-gen dataset measures it. The clips stay in build/eval_tiny. With the defaults, hours on
+# two cores.
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 model=$root/models/tiny-svd
 images=32
 seeds=4
+sampler=()
 take_setup_options "$@"
 set -- "${rest[@]}"
 while (($#)); do
@@ -26,6 +30,7 @@ while (($#)); do
     --model) model=$(realpath "${2:?--model needs a folder}") ;;
     --images) images=${2:?--images needs a number} ;;
     --seeds) seeds=${2:?--seeds needs a number} ;;
+    --steps) sampler=(--steps "${2:?--steps needs a number}") ;;
     *) fail "unknown option $1" "--help lists them" ;;
   esac
   shift 2
@@ -34,34 +39,66 @@ done
 "$root/scripts/setup.sh" --no-cuda "${setup_options[@]}"
 build release -DSVD_CUDA=OFF svd-gen
 svd_gen=$root/build/release/svd-gen
+size=160x128
+frames=14
 work=$root/build/eval_tiny
 rm -rf "$work"
 mkdir -p "$work"
 cd "$work"
 
-# Half a million is far from the seeds of any training.
-"$svd_gen" synth held_out --videos --clips "$images" --seed 500000 --sizes 160x128 --fps 7 \
-  --motions pan_left,pan_right,zoom_in,objects -q
-
-# measure NAME SVD-GEN'S OPTIONS...: renders every picture with every seed and measures the clips.
-measure() {
-  local name=$1 seed clip
-  shift
-  mkdir -p "$name"
-  for clip in held_out/*.mp4; do
-    for ((seed = 1; seed <= seeds; seed++)); do
-      printf '{"image": "%s", "seed": %d, "output": "%s/%s-%d.mkv"}\n' \
-        "$clip" "$seed" "$name" "$(basename "$clip" .mp4)" "$seed"
-    done
-  done >"$name.jsonl"
-  "$svd_gen" --batch "$name.jsonl" --results "$name.results" --model "$model" --frames 14 --size 160x128 --codec ffv1 \
-    -q "$@"
-  "$svd_gen" dataset "$name.clips" --from "$name" --frames 14 --size 160x128 -q
+# draw NAME SEED MOTIONS...: true clips as videos. Seeds from half a million are far from those of any training.
+draw() {
+  "$svd_gen" synth "$1" --videos --clips "$images" --frames "$frames" --sizes $size --fps 7 --seed "$2" -q "${@:3}"
 }
 
-for bucket in 30 80 127 200; do measure "bucket_$bucket" --motion-bucket-id "$bucket" --fps 7; done
-for fps in 5 14; do measure "fps_$fps" --motion-bucket-id 127 --fps "$fps"; done
+# render NAME SVD-GEN'S OPTIONS...: the clips of NAME.jsonl, and their motion in NAME.clips.
+render() {
+  mkdir -p "$1"
+  "$svd_gen" --batch "$1.jsonl" --results "$1.results" --model "$model" --frames "$frames" --size $size --codec ffv1 \
+    "${sampler[@]}" -q "${@:2}"
+  motion "$1"
+}
+
+# motion FOLDER: measures its videos into FOLDER.clips.
+motion() { "$svd_gen" dataset "$1.clips" --from "$1" --frames "$frames" --size $size -q 2>/dev/null; }
+
+# control NAME SVD-GEN'S OPTIONS...: every held-out picture with every seed.
+control() {
+  python3 "$root/scripts/eval_tiny.py" jobs held_out "$1" --seeds "$seeds" >"$1.jsonl"
+  render "$@"
+}
+
+# compare NAME SVD-GEN'S OPTIONS...: renders what the true clips of NAME begin with, at their own speed, and makes the
+# two simple clips of each.
+compare() {
+  local name=$1 clip stem last=$((frames - 1))
+  motion "$name"
+  python3 "$root/scripts/eval_tiny.py" jobs "$name" "$name-model" --true-motion >"$name-model.jsonl"
+  render "$name-model" "${@:2}"
+  mkdir "$name-repeated" "$name-faded"
+  for clip in "$name"/*.mp4; do
+    stem=$(basename "$clip" .mp4)
+    ffmpeg -v error -i "$clip" -vf "loop=$last:1:0,trim=end_frame=$frames" -c:v ffv1 "$name-repeated/$stem-1.mkv"
+    ffmpeg -v error -i "$clip" -filter_complex "split[a][b]; [a]loop=$last:1:0,trim=end_frame=$frames[a];
+      [b]reverse,loop=$last:1:0,trim=end_frame=$frames[b]; [a][b]blend=all_expr=A*(1-N/$last)+B*N/$last" \
+      -c:v ffv1 "$name-faded/$stem-1.mkv"
+    for kind in model repeated faded; do
+      ffmpeg -v error -i "$name-$kind/$stem-1.mkv" -i "$clip" -lavfi "psnr=stats_file=$name-$kind/$stem.psnr" -f null -
+    done
+  done
+  for kind in repeated faded; do motion "$name-$kind"; done
+}
+
+draw held_out 500000 --motions pan_left,pan_right,zoom_in,objects
+for bucket in 30 80 127 200; do control "bucket_$bucket" --motion-bucket-id "$bucket" --fps 7; done
+for fps in 5 14; do control "fps_$fps" --motion-bucket-id 127 --fps "$fps"; done
 for lora in "$model"/loras/*.safetensors; do
-  [[ ! -e $lora ]] || measure "lora_$(basename "$lora" .safetensors)" --motion-bucket-id 127 --fps 7 --lora "$lora"
+  [[ ! -e $lora ]] || control "lora_$(basename "$lora" .safetensors)" --motion-bucket-id 127 --fps 7 --lora "$lora"
 done
-python3 "$root/scripts/eval_tiny.py" "$work"
+draw all 600000
+compare all
+if [[ -e $model/loras/horizontal.safetensors ]]; then
+  draw pan 700000 --motions pan_right
+  compare pan --lora "$model/loras/horizontal.safetensors"
+fi
+python3 "$root/scripts/eval_tiny.py" report .

@@ -53,11 +53,8 @@ std::string id_of(const std::vector<nn::Parameter>& parameters) {
 
 }  // namespace
 
-Encoders::Encoders(const fs::path& model, at::ScalarType vae_dtype)
-    : config_(weights::read_folder_config(model)),
-      vae_dtype_(vae_dtype),
-      vae_(config_.vae),
-      clip_(config_.clip) {
+Encoders::Encoders(const fs::path& model)
+    : config_(weights::read_folder_config(model)), vae_(config_.vae), clip_(config_.clip) {
   const at::NoGradGuard no_gradients;
   const auto [vae_folder, vae_stem] = place_of(weights::Part::vae);
   if (!read_weights(vae_.parameters(), model / vae_folder, vae_stem))
@@ -71,15 +68,13 @@ Encoders::Encoders(const fs::path& model, at::ScalarType vae_dtype)
     for (const nn::Parameter& parameter : clip_.parameters())
       clip_begun_here_.emplace_back(parameter.name, *parameter.tensor);
   }
-  for (const nn::Parameter& parameter : vae_.parameters())
-    *parameter.tensor = parameter.tensor->to(vae_dtype);
   vae_id_ = id_of(vae_.parameters());
   vae_.fold();
 }
 
 at::Tensor Encoders::encode(const at::Tensor& pixels) const {
   const at::NoGradGuard no_gradients;
-  return vae_.encode_mode(pixels.to(vae_dtype_), kNothing).to(at::kFloat);
+  return vae_.encode_mode(pixels, kNothing);
 }
 
 at::Tensor Encoders::embed(const at::Tensor& frames) const {

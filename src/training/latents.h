@@ -19,15 +19,14 @@ namespace svd::training {
 class Encoders {
  public:
   /// `model`: a diffusers folder; an image encoder without weights is initialised from seed 0.
-  /// `vae_dtype`: what the VAE computes in.
-  Encoders(const std::filesystem::path& model, at::ScalarType vae_dtype);
+  explicit Encoders(const std::filesystem::path& model);
 
   /// pixels: [N, 3, H, W] -> float32 [N, c, h, w], the mode, unscaled.
   at::Tensor encode(const at::Tensor& pixels) const;
   /// frames: uint8 [N, H, W, 3] -> [N, 1, projection_dim].
   at::Tensor embed(const at::Tensor& frames) const;
   double scaling_factor() const { return config_.vae.scaling_factor; }
-  /// A name for the VAE's encoder: the same weights in the same type, the same name.
+  /// A name for the VAE's encoder: the same weights, the same name.
   const std::string& vae_id() const { return vae_id_; }
   /// The image encoder's weights, where the model had none: a model folder has to hold them.
   const std::vector<std::pair<std::string, at::Tensor>>& clip_begun_here() const {
@@ -36,7 +35,6 @@ class Encoders {
 
  private:
   ModelConfig config_;
-  at::ScalarType vae_dtype_;
   networks::AutoencoderEncoder vae_;
   networks::ClipVisionModelWithProjection clip_;
   std::vector<std::pair<std::string, at::Tensor>> clip_begun_here_;

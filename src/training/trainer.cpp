@@ -38,8 +38,8 @@ constexpr const char* kStep = "step";      // of the checkpoint's metadata: step
 constexpr const char* kConfig = "config";  // ... and the settings
 
 /// Settings that a resumed run may have otherwise.
-constexpr const char* kFree[] = {"steps",     "output",           "data",
-                                 "log_every", "checkpoint_every", "samples"};
+constexpr const char* kFree[] = {"steps",   "output",  "data", "log_every", "checkpoint_every",
+                                 "samples", "bfloat16"};
 
 std::string line_of(const StepReport& report) {
   nlohmann::ordered_json json = {{"step", report.step},

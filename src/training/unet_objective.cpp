@@ -68,7 +68,7 @@ UNetObjective::UNetObjective(const TrainConfig& config, const std::vector<ClipCa
                              const LatentCache::Progress& on_progress)
     : config_(config),
       model_(weights::read_folder_config(config.model)),
-      encoders_(config.model, config.bfloat16 ? at::kBFloat16 : at::kFloat),
+      encoders_(config.model),
       latents_(caches, encoders_, on_progress),
       unet_(model_.unet, {}) {
   const auto [folder, stem] = place_of(weights::Part::unet);
