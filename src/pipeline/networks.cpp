@@ -1,5 +1,6 @@
 #include "pipeline/networks.h"
 
+#include <c10/core/InferenceMode.h>
 #include <c10/core/MemoryFormat.h>
 #include <c10/util/Exception.h>
 #include <c10/util/accumulate.h>
@@ -28,11 +29,10 @@ at::Tensor channels_last_kernel(const at::Tensor& kernel) {
                            : kernel.contiguous(format);
 }
 
-// As tensors that are allocated are; true for those that are not on the CPU.
+// As tensors that are allocated are.
 bool is_aligned(const at::Tensor& tensor) {
   constexpr std::uintptr_t kAlignment = 64;
-  return !tensor.device().is_cpu() ||
-         reinterpret_cast<std::uintptr_t>(tensor.const_data_ptr()) % kAlignment == 0;
+  return reinterpret_cast<std::uintptr_t>(tensor.const_data_ptr()) % kAlignment == 0;
 }
 
 }  // namespace
@@ -85,6 +85,7 @@ NetworkWeights::NetworkWeights(nn::Module& network, const WeightSource& source,
 NetworkWeights::~NetworkWeights() { drop(); }
 
 void NetworkWeights::drop() {
+  ahead_ = {};  // waits
   for (Loadable& unit : units_) {
     drop(unit, nn::Use::forward);
     unit.is_loaded = false;
@@ -106,8 +107,7 @@ void NetworkWeights::load_kept(bool streamable) {
   }
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (i == 0) prefetch(*wanted[i], nn::Use::forward);
-    if (i + 1 < wanted.size()) prefetch(*wanted[i + 1], nn::Use::forward);
-    read(*wanted[i], nn::Use::forward);
+    read(*wanted[i], nn::Use::forward, i + 1 < wanted.size() ? wanted[i + 1] : nullptr);
     wanted[i]->is_loaded = true;
   }
 }
@@ -129,9 +129,8 @@ void NetworkWeights::visit(const nn::Module& module, nn::Use use) {
   if (visited_ == &unit && visited_for_ == use) return;
   if (visited_ != nullptr) visited_->next = &unit;
   drop_visited();
-  if (const Loadable* const next = expected_after(unit, use)) prefetch(*next, use);
   try {
-    read(unit, use);
+    read(unit, use, expected_after(unit, use));
   } catch (...) {
     drop(unit, use);  // half of it is there
     throw;
@@ -164,23 +163,56 @@ void NetworkWeights::drop_visited() {
   visited_ = nullptr;
 }
 
-void NetworkWeights::read(const Loadable& unit, nn::Use use) const {
+at::Tensor NetworkWeights::read_one(const nn::Parameter& parameter, nn::Use use) const {
+  const at::Tensor stored = source_.checkpoint.read(source_.part, parameter.name, source_.dtype);
+  TORCH_CHECK(stored.sizes() == parameter.shape, parameter.name, ": expected shape ",
+              at::IntArrayRef(parameter.shape), ", got ", stored.sizes());
+  // What the CPU's library packs need not be brought into another order first.
+  const bool is_packed = form_ == Form::folded && ops::can_pack(source_.device, source_.dtype);
+  at::Tensor ready = parameter.kernel && !is_packed ? channels_last_kernel(stored) : stored;
+  // Products in the maths library round by how their weights are aligned, and files differ in
+  // that.
+  const bool is_multiplied_as_stored = use == nn::Use::prepare || form_ == Form::published;
+  if (source_.device.is_cpu() && is_multiplied_as_stored && !is_aligned(ready))
+    ready = ready.clone();
+  if (!ready.is_alias_of(stored)) release_pages(parameter);
+  return ready;
+}
+
+std::vector<at::Tensor> NetworkWeights::stage(const Loadable& unit) const {
+  const c10::InferenceMode inference;
+  std::vector<at::Tensor> tensors;
+  for (const nn::Parameter& parameter : unit.parameters) {
+    if (parameter.use != nn::Use::forward) continue;
+    const at::Tensor host = read_one(parameter, parameter.use);
+    tensors.push_back(source_.device.is_cpu() ? host : host.pin_memory());
+    if (!tensors.back().is_alias_of(host)) release_pages(parameter);
+  }
+  return tensors;
+}
+
+/// `next` may be null.
+void NetworkWeights::prepare_next(const Loadable* next, nn::Use use) {
+  if (next == nullptr) return;
+  if (source_.reads_ahead && use == nn::Use::forward)
+    ahead_ = {next, std::async(std::launch::async, [this, next] { return stage(*next); })};
+  else
+    prefetch(*next, use);
+}
+
+void NetworkWeights::read(const Loadable& unit, nn::Use use, const Loadable* next) {
+  std::vector<at::Tensor> staged;
+  if (use == nn::Use::forward && ahead_.unit == &unit) staged = ahead_.tensors.get();
+  ahead_ = {};
+  prepare_next(next, use);
+  std::size_t taken = 0;
   for (const nn::Parameter& parameter : unit.parameters) {
     if (parameter.use != use) continue;
     between_();
-    const at::Tensor stored = source_.checkpoint.read(source_.part, parameter.name, source_.dtype);
-    TORCH_CHECK(stored.sizes() == parameter.shape, parameter.name, ": expected shape ",
-                at::IntArrayRef(parameter.shape), ", got ", stored.sizes());
-    // What the CPU's library packs need not be brought into another order first.
-    const bool is_packed = form_ == Form::folded && ops::can_pack(source_.device, source_.dtype);
-    const bool reorder = parameter.kernel && !is_packed;
-    *parameter.tensor = (reorder ? channels_last_kernel(stored) : stored).to(source_.device);
-    // Products in the maths library round by how their weights are aligned, and files differ in
-    // that.
-    const bool is_multiplied_as_stored = use == nn::Use::prepare || form_ == Form::published;
-    if (is_multiplied_as_stored && !is_aligned(*parameter.tensor))
-      *parameter.tensor = parameter.tensor->clone();
-    if (!parameter.tensor->is_alias_of(stored)) release_pages(parameter);
+    const bool is_staged = taken < staged.size();
+    const at::Tensor host = is_staged ? std::move(staged[taken++]) : read_one(parameter, use);
+    *parameter.tensor = host.to(source_.device, host.scalar_type(), /*non_blocking=*/is_staged);
+    if (!parameter.tensor->is_alias_of(host)) release_pages(parameter);
   }
   if (use != nn::Use::forward || form_ == Form::published) return;
   unit.module->fold();

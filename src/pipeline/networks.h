@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <limits>
 #include <string>
 #include <unordered_map>
@@ -25,11 +26,15 @@ struct WeightSource {
   weights::Part part;
   at::ScalarType dtype;
   c10::Device device;
+  /// While one unit is used, another thread reads and converts the next, on the host, page-locked
+  /// for a GPU, whose copies then run beside computation: for a device that computes by itself.
+  bool reads_ahead = false;
 };
 
 /// The weights of one network during a run, loaded unit by unit (nn::Module::units): what has to be
 /// converted is converted tensor by tensor, then the unit is folded, and the pages of the file
-/// behind it are given back to the system. The pages of the next unit are read ahead meanwhile.
+/// behind it are given back to the system. The next unit is read ahead meanwhile: its pages, or as
+/// WeightSource::reads_ahead says.
 /// Weights may be streamed: declared units beyond `kept_bytes` are loaded when their turn comes,
 /// and dropped when the next one's comes. In this order:
 ///
@@ -75,10 +80,13 @@ class NetworkWeights {
   };
   void load_kept(bool streamable);
   void visit(const nn::Module& module, nn::Use use);
+  void prepare_next(const Loadable* next, nn::Use use);
+  at::Tensor read_one(const nn::Parameter& parameter, nn::Use use) const;
+  std::vector<at::Tensor> stage(const Loadable& unit) const;
   const Loadable* expected_after(const Loadable& unit, nn::Use use) const;
   void drop_visited();
   void prefetch(const Loadable& unit, nn::Use use) const;
-  void read(const Loadable& unit, nn::Use use) const;
+  void read(const Loadable& unit, nn::Use use, const Loadable* next);
   void drop(const Loadable& unit, nn::Use use) const;
   void release_pages(const nn::Parameter& parameter) const;
 
@@ -89,6 +97,13 @@ class NetworkWeights {
   std::unordered_map<const nn::Module*, std::size_t> index_;
   Loadable* visited_ = nullptr;             ///< the one whose weights are there for now ...
   nn::Use visited_for_ = nn::Use::forward;  ///< ... and for which use
+
+  /// A unit on its way: a tensor for each of its parameters that `forward` reads.
+  struct Ahead {
+    const Loadable* unit = nullptr;
+    std::future<std::vector<at::Tensor>> tensors;
+  };
+  Ahead ahead_;
 };
 
 }  // namespace svd::pipeline

@@ -59,7 +59,7 @@ class Run {
                     const std::function<Tensor()>& compute);
 
   WeightSource source(weights::Part part, const NetworkKey& key) const {
-    return {checkpoint_, part, key.dtype, key.device};
+    return {checkpoint_, part, key.dtype, key.device, /*reads_ahead=*/key.device.is_cuda()};
   }
 
   const weights::Checkpoint& checkpoint_;

@@ -70,14 +70,16 @@ TEST_F(Golden, unet_with_two_clips_and_two_steps) {
     networks::UNetSpatioTemporalConditionModel unet(checkpoint_.config().unet,
                                                     profile_values(profile).unet_eps);
     const Tensor expected = data[std::string("output") + suffix];
-    for (const char* how : {"kept", "kept, first ones first", "streamed"}) {
-      const bool streamed = how == std::string("streamed");
-      NetworkWeights weights(unet, source(weights::Part::unet),
-                             streamed ? NetworkWeights::kStreamAll : NetworkWeights::kKeepAll,
-                             kNothing);
+    for (const std::string how :
+         {"kept", "kept, first ones first", "streamed", "streamed, read ahead"}) {
+      const bool streamed = how.starts_with("streamed");
+      WeightSource from = source(weights::Part::unet);
+      from.reads_ahead = how.ends_with("ahead");
+      NetworkWeights weights(
+          unet, from, streamed ? NetworkWeights::kStreamAll : NetworkWeights::kKeepAll, kNothing);
       const networks::ClipContext context = unet.prepare(data["embeds"], data["added_time_ids"], 5,
                                                          data["c_noise"], weights.for_prepare());
-      how == std::string("kept") ? weights.load() : weights.load_first();
+      how == "kept, first ones first" ? weights.load_first() : weights.load();
       for (int step = 0; step < 2; ++step) {
         const Tensor actual = unet.forward(
             data["sample"], context.at(at::full({1}, step, at::kLong)), weights.for_forward());
