@@ -39,8 +39,9 @@ done
 "$root/scripts/setup.sh" --no-cuda "${setup_options[@]}"
 build release -DSVD_CUDA=OFF svd-gen
 svd_gen=$root/build/release/svd-gen
-size=160x128
+size=192x128
 frames=14
+rate=7
 work=$root/build/eval_tiny
 rm -rf "$work"
 mkdir -p "$work"
@@ -48,7 +49,7 @@ cd "$work"
 
 # draw NAME SEED MOTIONS...: true clips as videos. Seeds from half a million are far from those of any training.
 draw() {
-  "$svd_gen" synth "$1" --videos --clips "$images" --frames "$frames" --sizes $size --fps 7 --seed "$2" -q "${@:3}"
+  "$svd_gen" synth "$1" --videos --clips "$images" --frames "$frames" --sizes $size --fps $rate --seed "$2" -q "${@:3}"
 }
 
 # render NAME SVD-GEN'S OPTIONS...: the clips of NAME.jsonl, and their motion in NAME.clips.
@@ -71,29 +72,32 @@ control() {
 # compare NAME SVD-GEN'S OPTIONS...: renders what the true clips of NAME begin with, at their own speed, and makes the
 # two simple clips of each.
 compare() {
-  local name=$1 clip stem last=$((frames - 1))
+  local name=$1 clip stem last=$((frames - 1)) lossless=(-c:v ffv1)
+  local count="settb=1/$rate,setpts=N"  # by frame numbers: containers round time stamps
   motion "$name"
   python3 "$root/scripts/eval_tiny.py" jobs "$name" "$name-model" --true-motion >"$name-model.jsonl"
   render "$name-model" "${@:2}"
   mkdir "$name-repeated" "$name-faded"
   for clip in "$name"/*.mp4; do
     stem=$(basename "$clip" .mp4)
-    ffmpeg -v error -i "$clip" -vf "loop=$last:1:0,trim=end_frame=$frames" -c:v ffv1 "$name-repeated/$stem-1.mkv"
-    ffmpeg -v error -i "$clip" -filter_complex "split[a][b]; [a]loop=$last:1:0,trim=end_frame=$frames[a];
-      [b]reverse,loop=$last:1:0,trim=end_frame=$frames[b]; [a][b]blend=all_expr=A*(1-N/$last)+B*N/$last" \
-      -c:v ffv1 "$name-faded/$stem-1.mkv"
+    ffmpeg -v error -i "$clip" -vf "$count,loop=$last:1:0,trim=end_frame=$frames" "${lossless[@]}" \
+      "$name-repeated/$stem-1.mkv"
+    ffmpeg -v error -i "$clip" -filter_complex "split[a][b]; [a]loop=$last:1:0,trim=end_frame=$frames,$count[a];
+      [b]reverse,loop=$last:1:0,trim=end_frame=$frames,$count[b]; [a][b]blend=all_expr=A*(1-N/$last)+B*N/$last" \
+      "${lossless[@]}" "$name-faded/$stem-1.mkv"
     for kind in model repeated faded; do
-      ffmpeg -v error -i "$name-$kind/$stem-1.mkv" -i "$clip" -lavfi "psnr=stats_file=$name-$kind/$stem.psnr" -f null -
+      ffmpeg -v error -i "$name-$kind/$stem-1.mkv" -i "$clip" -f null - \
+        -lavfi "[0:v]$count[a]; [1:v]$count[b]; [a][b]psnr=stats_file=$name-$kind/$stem.psnr"
     done
   done
   for kind in repeated faded; do motion "$name-$kind"; done
 }
 
 draw held_out 500000 --motions pan_left,pan_right,zoom_in,objects
-for bucket in 30 80 127 200; do control "bucket_$bucket" --motion-bucket-id "$bucket" --fps 7; done
+for bucket in 30 80 127 200; do control "bucket_$bucket" --motion-bucket-id "$bucket" --fps $rate; done
 for fps in 5 14; do control "fps_$fps" --motion-bucket-id 127 --fps "$fps"; done
 for lora in "$model"/loras/*.safetensors; do
-  [[ ! -e $lora ]] || control "lora_$(basename "$lora" .safetensors)" --motion-bucket-id 127 --fps 7 --lora "$lora"
+  [[ ! -e $lora ]] || control "lora_$(basename "$lora" .safetensors)" --motion-bucket-id 127 --fps $rate --lora "$lora"
 done
 draw all 600000
 compare all

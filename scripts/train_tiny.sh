@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Trains the bundled model from nothing: draws clips, trains the autoencoder, the UNet and the LoRAs.
+# Trains the bundled model from nothing: draws clips, trains the autoencoder and the UNet; and LoRAs for it.
 #
 #   scripts/train_tiny.sh [--torch DIR] [STAGE...]
 #
-#   STAGE  data, vae, video, lora-horizontal, lora-zoom, lora-static; the default is all of them, in this order
+#   STAGE  data, vae, video, finetune, decoder, lora-horizontal, lora-zoom, lora-static; the default is all but the
+#          LoRAs, in this order
 #
 # What a stage leaves is in build/train; one that was stopped goes on from its last checkpoint. The result
 # is build/train/tiny-svd, a folder for --model. docs/tiny-model.md records how the bundled one was made. Hours.
@@ -19,12 +20,12 @@ while (($#)); do
       sed -n '2,/^# shellcheck/{/^# shellcheck/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"
       exit 0
       ;;
-    data | vae | video | lora-horizontal | lora-zoom | lora-static) stages+=("$1") ;;
+    data | vae | video | finetune | decoder | lora-horizontal | lora-zoom | lora-static) stages+=("$1") ;;
     *) fail "unknown stage $1" "--help lists them" ;;
   esac
   shift
 done
-((${#stages[@]})) || stages=(data vae video lora-horizontal lora-zoom lora-static)
+((${#stages[@]})) || stages=(data vae video finetune decoder)
 
 "$root/scripts/setup.sh" --no-cuda "${setup_options[@]}"
 build release -DSVD_CUDA=OFF svd-gen
@@ -33,8 +34,10 @@ svd_gen=$root/build/release/svd-gen
 for stage in "${stages[@]}"; do
   say "Stage $stage"
   if [[ $stage == data ]]; then
-    [[ -e build/train/data/clips.jsonl ]] ||
-      "$svd_gen" synth build/train/data --clips 1500 --seed 1 --sizes 128x128,160x128,128x160
+    sizes=128x128,160x128,128x160
+    [[ -e build/train/data/clips.jsonl ]] || "$svd_gen" synth build/train/data --clips 1500 --seed 1 --sizes $sizes
+    [[ -e build/train/zoom/clips.jsonl ]] ||
+      "$svd_gen" synth build/train/zoom --clips 300 --seed 77 --sizes $sizes --motions zoom_in
     continue
   fi
   resume=()
@@ -42,12 +45,11 @@ for stage in "${stages[@]}"; do
   "$svd_gen" train --config "configs/train/tiny-$stage.json" "${resume[@]}"
 done
 
-[[ -e build/train/tiny-video/model ]] || exit 0
+[[ -e build/train/tiny-decoder/model ]] || exit 0
 rm -rf build/train/tiny-svd
-cp -r build/train/tiny-video/model build/train/tiny-svd
-mkdir build/train/tiny-svd/loras
+cp -r build/train/tiny-decoder/model build/train/tiny-svd
 for name in horizontal zoom static; do
   lora=build/train/tiny-lora-$name/model/pytorch_lora_weights.safetensors
-  [[ ! -e $lora ]] || cp "$lora" "build/train/tiny-svd/loras/$name.safetensors"
+  [[ ! -e $lora ]] || install -D -m 644 "$lora" "build/train/tiny-svd/loras/$name.safetensors"
 done
 say "The model is in build/train/tiny-svd"

@@ -74,6 +74,7 @@ struct ModelDefaults {
   double max_guidance = -1;
   int width = 1024;  ///< of a landscape image; swapped for a portrait one
   int height = 576;
+  double motion_bucket_id = 127;
 };
 
 struct ModelConfig {

@@ -110,7 +110,7 @@ Request resolve_request(const RequestOptions& options, const ModelConfig& model,
   // Both publications count one less than the playback rate.
   request.condition_fps =
       options.condition_fps.value_or(std::clamp(request.fps, kSlowestFps, kFastestFps) - 1);
-  request.motion_bucket_id = options.motion_bucket_id.value_or(127);
+  request.motion_bucket_id = options.motion_bucket_id.value_or(model.defaults.motion_bucket_id);
   request.noise_aug_strength = options.noise_aug_strength.value_or(0.02);
   request.fit = options.fit.value_or(Fit::crop);
   request.seed = options.seed ? *options.seed : random_seed();

@@ -215,13 +215,15 @@ void parse_preprocessor_config(const Json& json, const std::string& source,
 }
 
 void parse_svd_gen(const JsonObject& object, int size_multiple, ModelDefaults& defaults) {
-  object.allow_only({"frames", "steps", "min_guidance", "max_guidance", "width", "height"});
+  object.allow_only(
+      {"frames", "steps", "min_guidance", "max_guidance", "width", "height", "motion_bucket_id"});
   defaults.frames = small(object, "frames", 1, kMaxFrames, defaults.frames);
   defaults.steps = small(object, "steps", 1, 1000, defaults.steps);
   if (object.has("min_guidance")) defaults.min_guidance = object.number("min_guidance", 0, 100);
   if (object.has("max_guidance")) defaults.max_guidance = object.number("max_guidance", 0, 100);
   defaults.width = small(object, "width", 1, 16384, defaults.width);
   defaults.height = small(object, "height", 1, 16384, defaults.height);
+  defaults.motion_bucket_id = object.number("motion_bucket_id", 0, 1023, defaults.motion_bucket_id);
   for (const auto& [key, value] :
        {std::pair("width", defaults.width), {"height", defaults.height}}) {
     if (value % size_multiple != 0)

@@ -69,7 +69,8 @@ def measure(name, command, environment, latents):
     if done.returncode == 0:
         result = json.loads(lines)
         seconds = result["seconds"]
-        seconds["start_to_first_step_end"] = seconds["start_to_first_step"] + result["steps"][0]
+        if result.get("steps") and "start_to_first_step" in seconds:
+            seconds["start_to_first_step_end"] = seconds["start_to_first_step"] + result["steps"][0]
         return result
     words = done.stderr.strip().splitlines()
     return {"program": name, "error": words[-1] if words else f"exit code {done.returncode}"}

@@ -104,9 +104,11 @@ TEST_F(FolderTest, ModelIndexMayNameDefaults) {
   EXPECT_LT(plain.min_guidance, 0);
   EXPECT_EQ(plain.width, 1024);
   EXPECT_EQ(plain.height, 576);
+  EXPECT_EQ(plain.motion_bucket_id, 127);
   edit("model_index.json", [](Json& json) {
-    json["svd_gen"] = {{"frames", 8},         {"steps", 5},   {"min_guidance", 1.0},
-                       {"max_guidance", 1.5}, {"width", 128}, {"height", 64}};
+    json["svd_gen"] = {{"frames", 8},           {"steps", 5},   {"min_guidance", 1.0},
+                       {"max_guidance", 1.5},   {"width", 128}, {"height", 64},
+                       {"motion_bucket_id", 60}};
   });
   const ModelDefaults defaults = Checkpoint::open(folder_.path()).config().defaults;
   EXPECT_EQ(defaults.frames, 8);
@@ -115,6 +117,7 @@ TEST_F(FolderTest, ModelIndexMayNameDefaults) {
   EXPECT_EQ(defaults.max_guidance, 1.5);
   EXPECT_EQ(defaults.width, 128);
   EXPECT_EQ(defaults.height, 64);
+  EXPECT_EQ(defaults.motion_bucket_id, 60);
   EXPECT_THAT(error_with("model_index.json", "svd_gen", {{"framse", 8}}), HasSubstr("frames"));
   EXPECT_THAT(error_with("model_index.json", "svd_gen", {{"width", 127}}),
               HasSubstr("a multiple of 4"));
