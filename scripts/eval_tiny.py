@@ -69,23 +69,23 @@ def control(folder):
         print(f"static LoRA over base: {speeds['lora_static'] / speeds['bucket_127']:.2f}")
 
 
-def frechet(clips, true):
-    """Frechet distance of two sets of clips as normal distributions of the flow's statistics, each in units of its
-    deviation among the true clips and independent of the others."""
+def frechet(clips, true, units):
+    """Squared Frechet distance of two sets of clips as normal distributions of the flow's statistics, each in its unit
+    and independent of the others."""
     total = 0
-    for value in STATISTICS.values():
+    for name, value in STATISTICS.items():
         these, those = [value(clip) for clip in clips], [value(clip) for clip in true]
-        unit = statistics.pstdev(those)
         total += ((statistics.mean(these) - statistics.mean(those)) ** 2
-                  + (statistics.pstdev(these) - unit) ** 2) / unit ** 2
+                  + (statistics.pstdev(these) - statistics.pstdev(those)) ** 2) / units[name] ** 2
     return total
 
 
 def psnr(folder):
-    """Mean over clips and frames but the first, which simple clips repeat exactly. stats_file has a line a frame."""
+    """Mean over clips and frames but the first and the last, which simple clips hold exactly. stats_file has a line a
+    frame."""
     values = []
     for path in folder.glob("*.psnr"):
-        for line in path.read_text().splitlines()[1:]:
+        for line in path.read_text().splitlines()[1:-1]:
             fields = dict(field.split(":") for field in line.split())
             values.append(min(float(fields["psnr_avg"]), 60))
     return statistics.mean(values)
@@ -93,11 +93,14 @@ def psnr(folder):
 
 def comparison(folder, name):
     true = lines_of(folder / f"{name}.clips/clips.jsonl")
-    print("| clips | PSNR to the true frames, dB | Frechet distance of the flow |")
+    # Of all motions, also where one is compared: pans alone hardly differ in height or size.
+    everything = lines_of(folder / "all.clips/clips.jsonl")
+    units = {name: statistics.pstdev(map(value, everything)) or 1 for name, value in STATISTICS.items()}
+    print("| clips | PSNR to the true frames, dB | squared Frechet distance of the flow |")
     print("|---|---|---|")
     for kind, words in (("model", "the model"), ("repeated", "first frame repeated"), ("faded", "cross-fade")):
         clips = lines_of(folder / f"{name}-{kind}.clips/clips.jsonl")
-        print(f"| {words} | {psnr(folder / f'{name}-{kind}'):.2f} | {frechet(clips, true):.2f} |")
+        print(f"| {words} | {psnr(folder / f'{name}-{kind}'):.2f} | {frechet(clips, true, units):.2f} |")
 
 
 def report(args):

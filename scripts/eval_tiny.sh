@@ -61,7 +61,7 @@ render() {
 }
 
 # motion FOLDER: measures its videos into FOLDER.clips.
-motion() { "$svd_gen" dataset "$1.clips" --from "$1" --frames "$frames" --size $size -q 2>/dev/null; }
+motion() { "$svd_gen" dataset "$1.clips" --from "$1" --frames "$frames" --size $size -q; }
 
 # control NAME SVD-GEN'S OPTIONS...: every held-out picture with every seed.
 control() {
@@ -74,20 +74,21 @@ control() {
 compare() {
   local name=$1 clip stem last=$((frames - 1)) lossless=(-c:v ffv1)
   local count="settb=1/$rate,setpts=N"  # by frame numbers: containers round time stamps
+  local video="scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"  # svd-gen's ffv1 is RGB
   motion "$name"
   python3 "$root/scripts/eval_tiny.py" jobs "$name" "$name-model" --true-motion >"$name-model.jsonl"
   render "$name-model" "${@:2}"
   mkdir "$name-repeated" "$name-faded"
   for clip in "$name"/*.mp4; do
     stem=$(basename "$clip" .mp4)
-    ffmpeg -v error -i "$clip" -vf "$count,loop=$last:1:0,trim=end_frame=$frames" "${lossless[@]}" \
+    ffmpeg -v error -i "$clip" -vf "loop=$last:1:0,trim=end_frame=$frames,$count" "${lossless[@]}" \
       "$name-repeated/$stem-1.mkv"
     ffmpeg -v error -i "$clip" -filter_complex "split[a][b]; [a]loop=$last:1:0,trim=end_frame=$frames,$count[a];
-      [b]reverse,loop=$last:1:0,trim=end_frame=$frames,$count[b]; [a][b]blend=all_expr=A*(1-N/$last)+B*N/$last" \
+      [b]reverse,loop=$last:1:0,trim=end_frame=$frames,$count[b]; [a][b]blend=all_expr=A*(1-T*$rate/$last)+B*T*$rate/$last" \
       "${lossless[@]}" "$name-faded/$stem-1.mkv"
     for kind in model repeated faded; do
       ffmpeg -v error -i "$name-$kind/$stem-1.mkv" -i "$clip" -f null - \
-        -lavfi "[0:v]$count[a]; [1:v]$count[b]; [a][b]psnr=stats_file=$name-$kind/$stem.psnr"
+        -lavfi "[0:v]$video,$count[a]; [1:v]$video,$count[b]; [a][b]psnr=stats_file=$name-$kind/$stem.psnr"
     done
   done
   for kind in repeated faded; do motion "$name-$kind"; done

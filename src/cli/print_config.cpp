@@ -23,7 +23,8 @@ std::string default_origin(const std::string& key, Profile profile) {
                           (key == "max_guidance" && values.max_guidance) ||
                           (key == "decode_chunk" && values.decode_chunk);
   if (of_profile) return std::string("profile ") + to_string(profile);
-  if (is({"frames", "width", "height", "steps", "min_guidance", "max_guidance", "decode_chunk"}))
+  if (is({"frames", "width", "height", "steps", "min_guidance", "max_guidance", "decode_chunk",
+          "motion_bucket_id"}))
     return "model";
   if (is({"device", "dtype", "threads"})) return "machine";
   if (key == "seed") return "random";

@@ -16,6 +16,11 @@ namespace {
 /// The graph of a step is freed at its end and asked for again in the next.
 constexpr std::int64_t kCachedBytes = std::int64_t{2} << 30;
 
+void set_up_process(int threads) {
+  at::set_num_threads(threads);
+  pipeline::install_cpu_cache(kCachedBytes);
+}
+
 std::string details_text(const training::StepReport& report) {
   std::string text;
   for (const auto& [name, value] : report.details) text += fmt::format(", {} {:.3g}", name, value);
@@ -26,15 +31,17 @@ std::string details_text(const training::StepReport& report) {
 
 void train(const TrainOptions& options, Console& console, SignalWatcher& signals) {
   const training::TrainConfig config = training::read_train_config(options.config);
-#ifndef SVD_HAVE_MEDIA
+#ifdef SVD_HAVE_MEDIA
+  check_samples(config);
+#else
   if (!config.samples.empty())
     throw Error(ErrorKind::usage, "this build of svd-gen renders no samples",
                 "leave 'samples' out, or build it with -DSVD_MEDIA=ON");
 #endif
   const std::stop_token stop =
       signals.begin([&console] { console.info("stopping after this step ... (again to force)"); });
-  at::set_num_threads(options.threads.value_or(pipeline::default_threads()));
-  pipeline::install_cpu_cache(kCachedBytes);
+  const int threads = options.threads.value_or(pipeline::default_threads());
+  set_up_process(threads);
   training::TrainHooks hooks;
   hooks.on_message = [&](const std::string& text) { console.info(text); };
   hooks.on_encoding = [&](std::int64_t done, std::int64_t total) {
@@ -49,7 +56,8 @@ void train(const TrainOptions& options, Console& console, SignalWatcher& signals
   hooks.on_checkpoint = [&](std::int64_t step, const std::filesystem::path& model) {
     console.info(fmt::format("{}: model after step {}", model.string(), step));
 #ifdef SVD_HAVE_MEDIA
-    show_training(config, step, model, console);
+    show_training(config, step, model, threads, console, stop);
+    set_up_process(threads);  // rendering has its own ways
 #endif
   };
   training::train(config, options.resume, hooks, stop);

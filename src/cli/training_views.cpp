@@ -12,6 +12,7 @@
 #include "cli/clip_renderer.h"
 #include "cli/jobs.h"
 #include "cli/options.h"
+#include "media/image_reader.h"
 #include "media/plot.h"
 #include "training/trainer.h"
 
@@ -34,7 +35,8 @@ media::Curve losses_in(const fs::path& metrics) {
 }
 
 void render_sample(const training::TrainConfig& config, const std::string& picture,
-                   std::int64_t step, const fs::path& model, Console& console) {
+                   std::int64_t step, const fs::path& model, int threads, Console& console,
+                   const std::stop_token& stop) {
   const fs::path folder = config.output / "samples";
   fs::create_directories(folder);
   RawOptions raw;
@@ -45,11 +47,12 @@ void render_sample(const training::TrainConfig& config, const std::string& pictu
   set("--output", (folder / fmt::format("{}-{:06}.mp4", stem_of(picture), step)).string());
   set("--overwrite", "true");
   set("--seed", "0");
+  set("--threads", std::to_string(threads));
   const bool is_lora = config.stage == training::Stage::lora;
   set("--model", (is_lora ? config.model : model).string());
   if (is_lora) set("--lora", (model / training::kLoraFile).string());
   Report report;
-  ClipRenderer(console, {}, [] { return std::stop_token(); }).render(alone(read_job(raw)), report);
+  ClipRenderer(console, {}, [&] { return stop; }).render(alone(read_job(raw)), report);
 }
 
 void try_to(Console& console, const std::string& what, const std::function<void()>& action) {
@@ -62,15 +65,21 @@ void try_to(Console& console, const std::string& what, const std::function<void(
 
 }  // namespace
 
+void check_samples(const training::TrainConfig& config) {
+  for (const std::string& picture : config.samples) media::read_image(picture);
+}
+
 void show_training(const training::TrainConfig& config, std::int64_t step, const fs::path& model,
-                   Console& console) {
+                   int threads, Console& console, const std::stop_token& stop) {
   try_to(console, "no plot of the loss", [&] {
     media::write_plot(config.output / "loss.png", losses_in(config.output / "metrics.jsonl"),
                       fmt::format("loss, {} steps of {}", step, to_string(config.stage)));
   });
-  for (const std::string& picture : config.samples)
+  for (const std::string& picture : config.samples) {
+    if (stop.stop_requested()) return;
     try_to(console, "no sample of " + picture,
-           [&] { render_sample(config, picture, step, model, console); });
+           [&] { render_sample(config, picture, step, model, threads, console, stop); });
+  }
 }
 
 }  // namespace svd::cli

@@ -43,6 +43,13 @@ Scale scale_of(Range range, int count) {
   return {{std::floor(range.low / step) * step, std::ceil(range.high / step) * step}, step};
 }
 
+std::vector<double> ticks(const Scale& scale) {
+  const double count = std::round((scale.range.high - scale.range.low) / scale.step);
+  std::vector<double> out;
+  for (int i = 0; i <= std::min(count, 100.0); ++i) out.push_back(scale.range.low + i * scale.step);
+  return out;
+}
+
 Range range_of(const std::vector<double>& values) {
   if (values.empty()) return {};
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
@@ -78,12 +85,12 @@ class Canvas {
       : x_(x), y_(y), picture_(kHeight, kWidth, CV_8UC3, kPaper) {}
 
   void axes(const std::string& title) {
-    for (double at = x_.range.low; at <= x_.range.high + x_.step / 2; at += x_.step) {
+    for (const double at : ticks(x_)) {
       const cv::Point foot = point(at, y_.range.low);
       line(foot, point(at, y_.range.high), kGrid, 1);
       text(fmt::format("{:g}", rounded(at, x_.step)), foot + cv::Point(-14, 24), 0.45);
     }
-    for (double at = y_.range.low; at <= y_.range.high + y_.step / 2; at += y_.step) {
+    for (const double at : ticks(y_)) {
       const cv::Point foot = point(x_.range.low, at);
       line(foot, point(x_.range.high, at), kGrid, 1);
       text(fmt::format("{:g}", rounded(at, y_.step)), foot + cv::Point(-60, 5), 0.45);

@@ -102,12 +102,14 @@ struct SamplingWay {
   bool streamed, sequential;
 };
 
-StageMemory sampling(const Needs& needs, const SamplingWay& way) {
+StageMemory sampling(const Needs& needs, const SamplingWay& way, bool is_cpu) {
   const WeightBytes& unet = needs.unet;
   const std::int64_t activations = needs.unet_activations[way.sequential ? 1 : 0];
-  // A streamed unit is loaded beside the tensors that wait for it.
-  if (way.streamed) return {Stage::sample, streamed(unet), activations + unet.loading};
-  return {Stage::sample, unet.all, std::max(activations, unet.loading)};
+  // A unit is loaded beside the tensors that wait for it: a streamed one always, a kept one on the
+  // CPU, when its turn first comes (NetworkWeights::load_first).
+  const std::int64_t beside = activations + unet.loading;
+  if (way.streamed) return {Stage::sample, streamed(unet), beside};
+  return {Stage::sample, unet.all, is_cpu ? beside : std::max(activations, unet.loading)};
 }
 
 struct DecodingWay {
@@ -194,7 +196,8 @@ MemoryPlan closest_plan(const Request& request, const ModelConfig& config,
   const std::int64_t room = limits.limit_bytes - process;
   std::vector<SamplingWay> ways = {{false, false}, {true, false}};
   if (needs.guided) ways = {{false, false}, {false, true}, {true, false}, {true, true}};
-  const auto sample_need = [&](const SamplingWay& way) { return sampling(needs, way); };
+  const bool is_cpu = c10::Device(request.device).is_cpu();
+  const auto sample_need = [&](const SamplingWay& way) { return sampling(needs, way, is_cpu); };
   const SamplingWay sample = first_that_fits(ways, room, sample_need);
   const auto decode_need = [&](const DecodingWay& way) {
     return decoding(needs, request, config, way, options.bit_depth);

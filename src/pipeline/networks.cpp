@@ -107,7 +107,8 @@ void NetworkWeights::load_kept(bool streamable) {
   }
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (i == 0) prefetch(*wanted[i], nn::Use::forward);
-    read(*wanted[i], nn::Use::forward, i + 1 < wanted.size() ? wanted[i + 1] : nullptr);
+    const Loadable* const next = i + 1 < wanted.size() ? wanted[i + 1] : nullptr;
+    read(*wanted[i], nn::Use::forward, next, /*is_sure=*/true);
     wanted[i]->is_loaded = true;
   }
 }
@@ -127,10 +128,11 @@ void NetworkWeights::visit(const nn::Module& module, nn::Use use) {
   Loadable& unit = units_[found->second];
   if (use == nn::Use::forward && unit.is_loaded) return;
   if (visited_ == &unit && visited_for_ == use) return;
-  if (visited_ != nullptr) visited_->next = &unit;
+  if (visited_ != nullptr && (use == nn::Use::prepare || unit.comes_and_goes))
+    visited_->next = &unit;
   drop_visited();
   try {
-    read(unit, use, expected_after(unit, use));
+    read(unit, use, expected_after(unit, use), /*is_sure=*/unit.next != nullptr);
   } catch (...) {
     drop(unit, use);  // half of it is there
     throw;
@@ -143,7 +145,8 @@ void NetworkWeights::visit(const nn::Module& module, nn::Use use) {
   visited_for_ = use;
 }
 
-/// The unit whose turn came next the time before; in a first forward pass, the next declared.
+/// The unit whose turn came next the time before; in a first forward pass, the next declared, which
+/// in a block with attention comes soon, not at once.
 const NetworkWeights::Loadable* NetworkWeights::expected_after(const Loadable& unit,
                                                                nn::Use use) const {
   if (unit.next != nullptr) return unit.next;
@@ -191,20 +194,19 @@ std::vector<at::Tensor> NetworkWeights::stage(const Loadable& unit) const {
   return tensors;
 }
 
-/// `next` may be null.
-void NetworkWeights::prepare_next(const Loadable* next, nn::Use use) {
+void NetworkWeights::prepare_next(const Loadable* next, nn::Use use, bool is_sure) {
   if (next == nullptr) return;
-  if (source_.reads_ahead && use == nn::Use::forward)
+  if (source_.reads_ahead && use == nn::Use::forward && is_sure)
     ahead_ = {next, std::async(std::launch::async, [this, next] { return stage(*next); })};
   else
     prefetch(*next, use);
 }
 
-void NetworkWeights::read(const Loadable& unit, nn::Use use, const Loadable* next) {
+void NetworkWeights::read(const Loadable& unit, nn::Use use, const Loadable* next, bool is_sure) {
+  Ahead ahead = std::exchange(ahead_, {});
   std::vector<at::Tensor> staged;
-  if (use == nn::Use::forward && ahead_.unit == &unit) staged = ahead_.tensors.get();
-  ahead_ = {};
-  prepare_next(next, use);
+  if (use == nn::Use::forward && ahead.unit == &unit) staged = ahead.tensors.get();
+  prepare_next(next, use, is_sure);
   std::size_t taken = 0;
   for (const nn::Parameter& parameter : unit.parameters) {
     if (parameter.use != use) continue;

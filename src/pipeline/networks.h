@@ -80,13 +80,14 @@ class NetworkWeights {
   };
   void load_kept(bool streamable);
   void visit(const nn::Module& module, nn::Use use);
-  void prepare_next(const Loadable* next, nn::Use use);
+  /// `next` may be null; where it is sure that its turn comes next, all of it is read.
+  void prepare_next(const Loadable* next, nn::Use use, bool is_sure);
   at::Tensor read_one(const nn::Parameter& parameter, nn::Use use) const;
   std::vector<at::Tensor> stage(const Loadable& unit) const;
   const Loadable* expected_after(const Loadable& unit, nn::Use use) const;
   void drop_visited();
   void prefetch(const Loadable& unit, nn::Use use) const;
-  void read(const Loadable& unit, nn::Use use, const Loadable* next);
+  void read(const Loadable& unit, nn::Use use, const Loadable* next, bool is_sure);
   void drop(const Loadable& unit, nn::Use use) const;
   void release_pages(const nn::Parameter& parameter) const;
 

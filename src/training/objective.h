@@ -17,7 +17,8 @@
 
 namespace svd::training {
 
-/// What is minimised, over which network. Every random number of a call comes from `generator`.
+/// What is minimised, over which network. Every random number of a call comes from `generator`,
+/// or from the seed and a clip.
 class Objective {
  public:
   virtual ~Objective() = default;

@@ -14,6 +14,7 @@
 #include <limits>
 #include <memory>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "base/atomic_file.h"
@@ -83,8 +84,9 @@ void check_sizes(const TrainConfig& config, const Batches& batches) {
     const std::int64_t width = std::min(info.width, crop), height = std::min(info.height, crop);
     if (width % multiple == 0 && height % multiple == 0) continue;
     throw Error(ErrorKind::usage,
-                fmt::format("frames of {}x{} in {}: sides have to be multiples of {}", width,
-                            height, clip.cache->folder().string(), multiple),
+                fmt::format("{} of {}x{} in {}: sides have to be multiples of {}",
+                            crop == kUncropped ? "frames" : "squares ('crop')", width, height,
+                            clip.cache->folder().string(), multiple),
                 trains_vae(config) ? "'crop' trains on squares" : "");
   }
 }
@@ -121,6 +123,9 @@ BegunRun open_begun_run(const TrainConfig& config) {
       std::from_chars(step->second.data(), end, begun.step).ptr != end || begun.step < 0)
     throw Error(ErrorKind::model,
                 fmt::format("{} is no checkpoint of a training run", begun.file->path().string()));
+  const nlohmann::ordered_json defaults = to_json(TrainConfig{});
+  for (const auto& [key, value] : defaults.items())
+    if (!before.contains(key)) before[key] = value;  // of a version without it
   const nlohmann::ordered_json now = to_json(config);
   for (const auto& [key, value] : now.items()) {
     const bool is_free = std::find(std::begin(kFree), std::end(kFree), key) != std::end(kFree);
@@ -266,7 +271,7 @@ void train(const TrainConfig& config, bool resume, const TrainHooks& hooks, std:
   if (resume) begun = open_begun_run(config);
   Run run(config, hooks, stop);
   if (resume)
-    run.restore(begun);
+    run.restore(std::exchange(begun, {}));
   else
     run.start_anew();
   run.steps(stop);

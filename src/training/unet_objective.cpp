@@ -31,6 +31,7 @@ namespace svd::training {
 namespace {
 
 const nn::BeforeUnit kNothing = [](const nn::Module&) {};
+constexpr std::uint64_t kPictures = 0x7069637475726573U;  // other noises than those of steps
 constexpr double kLowestFps = 3, kHighestFps = 30;
 
 /// exp of normal numbers: [n].
@@ -135,8 +136,9 @@ const UNetObjective::Picture& UNetObjective::drawn_picture(const ClipRef& clip,
       at::randint(config_.augmentation_draws, {1}, generator, at::kLong).item<std::int64_t>();
   const auto [place, is_new] = pictures_.try_emplace({clip.cache, clip.index, draw});
   if (is_new) {
-    Draw seeds(config_.seed ^ (clip.index * std::uint64_t(config_.augmentation_draws) +
-                               static_cast<std::uint64_t>(draw)));
+    const std::uint64_t number =
+        clip.index * std::uint64_t(config_.augmentation_draws) + static_cast<std::uint64_t>(draw);
+    Draw seeds((config_.seed ^ kPictures) + number * 0x9e3779b97f4a7c15U);
     place->second = picture_of(clip, at::detail::createCPUGenerator(seeds.seed()));
   }
   return place->second;

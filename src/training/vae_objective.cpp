@@ -116,8 +116,9 @@ at::Tensor VaeObjective::loss(const std::vector<ClipRef>& clips, const at::Gener
   const bool is_image = config_.stage == Stage::vae_image;
   const std::int64_t frames = is_image ? 1 : pixels.size(0) / std::int64_t(clips.size());
   at::Tensor latents, divergence;
-  std::optional<Autocast> autocast(config_.bfloat16);
+  std::optional<Autocast> autocast;
   if (is_image) {
+    autocast.emplace(config_.bfloat16);
     const std::vector<at::Tensor> moments =
         encoder_.encode(pixels, kNothing).to(at::kFloat).chunk(2, 1);
     const at::Tensor& mean = moments[0];
@@ -129,8 +130,9 @@ at::Tensor VaeObjective::loss(const std::vector<ClipRef>& clips, const at::Gener
     latent_square_.fill_(before == 0 ? square : std::lerp(before, square, 0.05));
   } else {
     const at::NoGradGuard no_gradients;
-    latents = encoder_.encode_mode(pixels, kNothing).to(at::kFloat);
+    latents = encoder_.encode_mode(pixels, kNothing);
   }
+  if (!autocast) autocast.emplace(config_.bfloat16);
   const at::Tensor decoded = decoder_.decode(latents, frames, kNothing);
   autocast.reset();
   const at::Tensor error = decoded.to(at::kFloat) - pixels;

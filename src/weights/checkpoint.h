@@ -35,7 +35,7 @@ struct PartSummary {
 };
 
 /// An opened model: files mapped, headers and configurations validated, no weights read.
-/// Keys are diffusers' names whatever the layout. Not thread-safe.
+/// Keys are diffusers' names whatever the layout. Const members may be called from several threads.
 class Checkpoint {
  public:
   /// `path` is a diffusers folder or a single .safetensors file, told apart by content. Throws

@@ -8,7 +8,7 @@ load ../support/cli
   expect_json 'j["fps"], j["steps"]["origin"], j["width"], j["device"]["origin"]' \
     "({'value': 9.0, 'origin': 'command line'}, 'config c.json', {'value': 512, 'origin': 'preset draft'}, 'environment SVD_GEN_DEVICE')"
   expect_json 'j["frames"]["origin"], j["motion_bucket_id"]["origin"], j["seed"]["origin"], j["crf"]' \
-    "('model', 'built-in', 'random', {'value': '20', 'origin': 'config c.json'})"
+    "('model', 'model', 'random', {'value': '20', 'origin': 'config c.json'})"
 }
 
 @test "a preset lies as the picture does" {

@@ -16,6 +16,18 @@ print(json.dumps(settings | {key: json.loads(value) for key, value in zip(sys.ar
 END
 }
 
+# small_model: the goldens' model with settings of its own that render fast, in small/.
+small_model() {
+  cp -r "$REPOSITORY/tests/golden/model" small
+  python3 - <<'END'
+import json
+
+index = json.load(open("small/model_index.json"))
+index["svd_gen"] = {"frames": 3, "steps": 2, "min_guidance": 1.0, "max_guidance": 1.0, "width": 64, "height": 64}
+json.dump(index, open("small/model_index.json", "w"))
+END
+}
+
 losses() {
   sed 's/.*"step":\([0-9]*\),"loss":\([^,]*\),.*/\1 \2/' "$1"
 }
@@ -40,25 +52,48 @@ losses() {
 
 @test "a run leaves a plot of its loss and samples of its checkpoints" {
   "$SVD_GEN" synth data --clips 4 --frames 3 --sizes 64x64 -q
-  config video steps 4 samples '["in.png", "nothing.png"]'
-  run "$SVD_GEN" train --config config.json
-  [ "$status" -eq 0 ]
-  [[ "$output" == *"no sample of nothing.png"* ]]
+  small_model
+  config video model '"small"' steps 4 samples '["in.png"]' augmentation_draws 2
+  "$SVD_GEN" train --config config.json -q --threads 1
   [[ "$(file run/loss.png)" == *"960 x 540"* ]]
   for step in 000002 000004; do
     [ "$(ffprobe -v error -show_entries stream=codec_name -of csv=p=0 "run/samples/in-$step.mp4")" = h264 ]
   done
   # Of the model at that step, with its own settings.
-  "$SVD_GEN" -i in.png -m run/model --seed 0 -o last.mp4 -q
+  "$SVD_GEN" -i in.png -m run/model --seed 0 -o last.mp4 -q --threads 1
   cmp <(ffmpeg -v error -i last.mp4 -f rawvideo -) <(ffmpeg -v error -i run/samples/in-000004.mp4 -f rawvideo -)
+  # A sample changes nothing of the run that goes on.
+  config video model '"small"' steps 4 augmentation_draws 2 output '"plain"'
+  "$SVD_GEN" train --config config.json -q --threads 1
+  [ ! -e plain/samples ]
+  diff <(losses run/metrics.jsonl) <(losses plain/metrics.jsonl)
+  config video samples '["nothing.png"]' output '"other"'
+  run "$SVD_GEN" train --config config.json
+  [ "$status" -eq 3 ]
+  [[ "$output" == *"nothing.png"* ]]
   config vae_image samples '["in.png"]' output '"other"'
   run "$SVD_GEN" train --config config.json
   [ "$status" -eq 2 ]
 }
 
+@test "the first signal begins no more samples" {
+  "$SVD_GEN" synth data --clips 4 --frames 3 --sizes 64x64 -q
+  small_model
+  config video model '"small"' steps 1000 samples '["in.png"]' checkpoint_every 900
+  "$SVD_GEN" train --config config.json --threads 1 &
+  for ((i = 0; i < 600; ++i)); do
+    [ "$(cat run/metrics.jsonl 2>/dev/null | wc -l)" -ge 2 ] && break
+    sleep 0.05
+  done
+  kill -TERM $!
+  wait $! || true
+  [ -e run/checkpoint.safetensors ]
+  [ ! -e run/samples ]
+}
+
 @test "a run that is killed goes on to the losses of one that is not" {
   "$SVD_GEN" synth data --clips 6 --frames 3 --sizes 64x64 -q
-  config video steps 8
+  config video steps 8 augmentation_draws 2
   "$SVD_GEN" train --config config.json -q --threads 1
   mv run whole
   "$SVD_GEN" train --config config.json --threads 1 &

@@ -80,7 +80,7 @@ TEST_F(GuidedDenoiser, GivesTheSameBitsInEveryPlan) {
   }
 }
 
-TEST_F(GuidedDenoiser, ReadsUnitsAheadOnlyWhereAsked) {
+TEST_F(GuidedDenoiser, KeepsOneUnitWhateverIsReadAhead) {
   networks::UNetSpatioTemporalConditionModel unet(checkpoint_.config().unet, {});
   const std::vector<nn::Unit> units = unet.units();
   for (const bool ahead : {false, true}) {
@@ -120,6 +120,38 @@ TEST_F(GuidedDenoiser, ReadsUnitsAheadOnlyWhereAsked) {
       }
     }
   }
+}
+
+TEST_F(GuidedDenoiser, LoadsSomeUnitsForGoodAsTheirTurnsCome) {
+  networks::UNetSpatioTemporalConditionModel unet(checkpoint_.config().unet, {});
+  NetworkWeights weights(unet, {checkpoint_, weights::Part::unet, at::kFloat, at::kCPU}, 1 << 20,
+                         [] {});
+  weights.load_first();
+  const nn::BeforeUnit before = weights.for_forward();
+  std::vector<nn::Unit> units;
+  for (const nn::Unit& unit : unet.units())
+    if (unit.prefix.find("resnets") != std::string::npos) units.push_back(unit);
+  const auto loaded_units = [&] {
+    return std::count_if(units.begin(), units.end(), [](const nn::Unit& unit) {
+      const auto parameters = unit.module->parameters();
+      return std::any_of(parameters.begin(), parameters.end(), [](const nn::Parameter& one) {
+        return one.use == nn::Use::forward && one.tensor->defined();
+      });
+    });
+  };
+  EXPECT_EQ(loaded_units(), 0);
+  std::int64_t kept = 0;
+  for (int round = 0; round < 2; ++round) {
+    for (const nn::Unit& one : units) before(*one.module);
+    if (round > 0) {
+      EXPECT_EQ(loaded_units(), kept);
+    }
+    kept = loaded_units();
+  }
+  EXPECT_GT(kept, 2);
+  EXPECT_LT(kept, std::int64_t(units.size()) - 2);
+  weights.drop();
+  EXPECT_EQ(loaded_units(), 0);
 }
 
 TEST_F(GuidedDenoiser, LoadsAUnitAgainThatFailedHalfway) {

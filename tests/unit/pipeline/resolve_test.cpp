@@ -62,11 +62,13 @@ TEST(Resolve, a_model_may_name_its_own_defaults) {
   model.defaults.steps = 8;
   model.defaults.min_guidance = 1.0;
   model.defaults.max_guidance = 1.5;
+  model.defaults.motion_bucket_id = 60;
   model.defaults.width = 256;
   model.defaults.height = 128;
   const Request request = resolve({}, model);
   EXPECT_EQ(request.steps, 8);
   EXPECT_EQ(request.max_guidance, 1.5);
+  EXPECT_EQ(request.motion_bucket_id, 60);
   EXPECT_EQ(request.width, 256);
   EXPECT_EQ(request.height, 128);
 }
