@@ -28,6 +28,14 @@ json.dump(index, open("small/model_index.json", "w"))
 END
 }
 
+# await_steps N: until the run has told of so many steps, 30 seconds at most.
+await_steps() {
+  for ((i = 0; i < 600; ++i)); do
+    [ "$(cat run/metrics.jsonl 2>/dev/null | wc -l)" -ge "$1" ] && break
+    sleep 0.05
+  done
+}
+
 losses() {
   sed 's/.*"step":\([0-9]*\),"loss":\([^,]*\),.*/\1 \2/' "$1"
 }
@@ -81,10 +89,7 @@ losses() {
   small_model
   config video model '"small"' steps 1000 samples '["in.png"]' checkpoint_every 900
   "$SVD_GEN" train --config config.json --threads 1 &
-  for ((i = 0; i < 600; ++i)); do
-    [ "$(cat run/metrics.jsonl 2>/dev/null | wc -l)" -ge 2 ] && break
-    sleep 0.05
-  done
+  await_steps 2
   kill -TERM $!
   wait $! || true
   [ -e run/checkpoint.safetensors ]
@@ -97,10 +102,7 @@ losses() {
   "$SVD_GEN" train --config config.json -q --threads 1
   mv run whole
   "$SVD_GEN" train --config config.json --threads 1 &
-  for ((i = 0; i < 600; ++i)); do
-    [ "$(cat run/metrics.jsonl 2>/dev/null | wc -l)" -ge 3 ] && break
-    sleep 0.05
-  done
+  await_steps 3
   kill -KILL $!
   wait $! || true
   [ ! -e run/model ] || [ -e run/model/unet/config.json ]
@@ -115,10 +117,7 @@ losses() {
   "$SVD_GEN" synth data --clips 2 --frames 3 --sizes 64x64 -q
   config vae_image steps 100000
   "$SVD_GEN" train --config config.json 2>log &
-  for ((i = 0; i < 600; ++i)); do
-    grep -q "step 2/" log && break
-    sleep 0.05
-  done
+  await_steps 2
   kill -TERM $!
   status=0
   wait $! || status=$?
