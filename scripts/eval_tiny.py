@@ -17,8 +17,6 @@ import statistics
 
 # The unit of motion_score is a sixteenth of the short side in half a second.
 SIDES_A_SECOND = 1 / 8
-# svd-gen's bucket: 255 stands for a score of 2.4.
-BUCKETS_A_SCORE = 255 / 2.4
 STATISTICS = {"x": lambda clip: clip["flow"]["x"], "y": lambda clip: clip["flow"]["y"],
               "divergence": lambda clip: clip["flow"]["divergence"], "score": lambda clip: clip["motion_score"]}
 
@@ -33,8 +31,8 @@ def jobs(args):
             job = {"image": str(args.videos / video["file"]), "seed": seed,
                    "output": f"{args.outputs}/{pathlib.Path(video['file']).stem}-{seed}.mkv"}
             if args.true_motion:
-                bucket = round(BUCKETS_A_SCORE * video["motion_score"])
-                job |= {"fps": video["fps"], "motion_bucket_id": min(max(bucket, 1), 255)}
+                bucket = round(255 * (1 - math.exp(-video["motion_score"] / 0.6)))  # as in training/synth.h
+                job |= {"fps": video["fps"], "motion_bucket_id": max(bucket, 1)}
             print(json.dumps(job))
 
 

@@ -9,11 +9,13 @@
 namespace svd::training {
 namespace {
 
-constexpr double kBucketPerScore = 255 / 2.4;
+constexpr double kBuckets = 255;
+constexpr double kBucketScore = 0.6;
 constexpr double kScorePerSpeed = 8;  // short sides a second -> 16ths in half a second
-constexpr double kFastest = 0.3;      // short sides a second: bucket 255
-constexpr double kFarthest = 0.6;     // short sides in a whole clip
-constexpr int kProbes = 16;           // a side, where flow is taken
+constexpr double kSlowest = 0.006, kFastest = 0.15;  // short sides a second: buckets 20 to 220
+constexpr double kStill = 0.003;
+constexpr double kFarthest = 0.25;  // short sides in a whole clip
+constexpr int kProbes = 16;         // a side, where flow is taken
 
 /// The middle of a pixel's part on the screen.
 Point on_screen(double x, double y, int width, int height) {
@@ -67,7 +69,8 @@ Motion drawn_motion(Draw& draw) {
 }  // namespace
 
 int motion_bucket(double motion_score) {
-  return static_cast<int>(std::clamp(std::lround(kBucketPerScore * motion_score), 1L, 255L));
+  return std::max(
+      1, static_cast<int>(std::lround(-kBuckets * std::expm1(-motion_score / kBucketScore))));
 }
 
 Clip synthesize(std::uint64_t seed, const SynthOptions& options) {
@@ -78,8 +81,8 @@ Clip synthesize(std::uint64_t seed, const SynthOptions& options) {
   const double seconds = (options.frames - 1) / fps;
   const bool is_still = options.motion.value_or(motion) == Motion::still;
   const double wanted =
-      is_still ? draw.uniform(0, 0.02)
-               : std::min(draw.uniform(0.02, kFastest), kFarthest / std::max(seconds, 0.1));
+      is_still ? draw.uniform(0, kStill)
+               : std::min(draw.log_uniform(kSlowest, kFastest), kFarthest / std::max(seconds, 0.1));
   // Speed grows with strength nearly evenly, so a short moment tells how strong it has to be.
   const double at_one = speed(scene, options, 0, 0.01);
   scene.set_strength(at_one > 1e-6 ? std::min(wanted / at_one, 2.0) : 0);

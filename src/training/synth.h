@@ -31,8 +31,8 @@ struct Clip {
 
 /// The motion score of arXiv 2311.15127, appendix C: mean length of the optical flow between frames
 /// half a second apart, in pixels of a picture whose short side has 16.
-/// The bucket grows evenly with it; 255 stands for 2.4 and more (the paper does not say how it got
-/// its buckets).
+/// The bucket is 255 (1 - exp(-score / 0.6)): slow motion is told apart finely, and fast motion has
+/// room (the paper does not say how it got its buckets).
 int motion_bucket(double motion_score);
 
 struct SynthOptions {
