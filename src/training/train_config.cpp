@@ -98,6 +98,7 @@ TrainConfig read_train_config(const std::filesystem::path& path) {
   number("kl_weight", 0, 1e9, config.kl_weight);
   number("gradient_weight", 0, 1e9, config.gradient_weight);
   config.rank = object.integer("rank", 1, 4096, config.rank);
+  flag("any_motion_bucket", config.any_motion_bucket);
   count("log_every", 1, config.log_every);
   count("checkpoint_every", 1, config.checkpoint_every);
   if (object.has("samples")) config.samples = object.strings("samples", 0, 100);
@@ -139,6 +140,7 @@ nlohmann::ordered_json to_json(const TrainConfig& config) {
           {"kl_weight", config.kl_weight},
           {"gradient_weight", config.gradient_weight},
           {"rank", config.rank},
+          {"any_motion_bucket", config.any_motion_bucket},
           {"log_every", config.log_every},
           {"checkpoint_every", config.checkpoint_every},
           {"samples", config.samples}};

@@ -63,6 +63,7 @@ struct TrainConfig {
   double kl_weight = 1e-4;               ///< vae
   double gradient_weight = 0;            ///< vae: L1 of the differences of neighbouring pixels
   std::int64_t rank = 16;                ///< lora
+  bool any_motion_bucket = false;        ///< lora: told any bucket instead of the clip's own
 
   std::int64_t log_every = 10;
   std::int64_t checkpoint_every = 500;

@@ -153,9 +153,12 @@ UNetObjective::Conditions UNetObjective::conditions_of(const std::vector<ClipRef
                                                            : picture_of(clip, generator);
     embeds.push_back(picture.embed);
     latents.push_back(picture.latents);
-    ids.push_back(at::tensor({std::clamp(clip.info().fps, kLowestFps, kHighestFps) - 1,
-                              double(clip.info().motion_bucket_id), picture.strength},
-                             at::kFloat));
+    const double bucket = config_.any_motion_bucket
+                              ? at::randint(1, 256, {1}, generator, at::kLong).item<double>()
+                              : clip.info().motion_bucket_id;
+    ids.push_back(at::tensor(
+        {std::clamp(clip.info().fps, kLowestFps, kHighestFps) - 1, bucket, picture.strength},
+        at::kFloat));
   }
   // Left out: the embedding below p, both below 2p, the latents below 3p.
   const at::Tensor lot = at::rand({batch}, generator);

@@ -4,6 +4,7 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/linalg_svdvals.h>
 #include <ATen/ops/tensor.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -297,6 +298,33 @@ TEST_F(TrainingTest, a_lora_run_leaves_a_file_that_changes_the_model) {
   EXPECT_GT(change.abs().max().item<double>(), 1e-4);
   const at::Tensor values = at::linalg_svdvals(change);  // of rank 2
   EXPECT_LT(values[2].item<double>(), 1e-3 * values[0].item<double>());
+}
+
+TEST_F(TrainingTest, any_motion_bucket_hides_the_clips_own) {
+  for (const double score : {0.1, 1.0}) {
+    ClipCacheWriter writer(folder_ / fmt::format("score_{}", score));
+    for (const std::uint64_t seed : {1U, 2U}) {
+      SynthOptions options;
+      options.frames = 3;
+      options.width = options.height = 64;
+      Clip clip = synthesize(seed, options);
+      clip.motion_score = score;
+      writer.add(clip);
+    }
+    writer.finish();
+  }
+  const auto first_loss = [&](double score, bool any) {
+    const std::string name = fmt::format("score_{}", score);
+    TrainConfig settings = config(Stage::lora, fmt::format("{}_{}", name, any));
+    settings.data = {folder_ / name};
+    settings.steps = 1;
+    settings.any_motion_bucket = any;
+    return run(settings).at(0);
+  };
+  const double slow = first_loss(0.1, false), any = first_loss(0.1, true);
+  EXPECT_NE(slow, first_loss(1, false));
+  EXPECT_NE(slow, any);
+  EXPECT_EQ(any, first_loss(1, true));
 }
 
 TEST_F(TrainingTest, a_stopped_run_leaves_a_checkpoint) {
