@@ -6,6 +6,7 @@
 #include "cli/progress.h"
 #include "cli/training_views.h"
 #include "pipeline/cpu_memory.h"
+#include "pipeline/device.h"
 #include "pipeline/threads.h"
 #include "svd/error.h"
 #include "training/trainer.h"
@@ -40,11 +41,16 @@ void train(const TrainOptions& options, Console& console, SignalWatcher& signals
 #endif
   const std::stop_token stop =
       signals.begin([&console] { console.info("stopping after this step ... (again to force)"); });
+  if (config.bfloat16 && pipeline::resolve_dtype(Dtype::automatic, at::kCPU) != Dtype::bfloat16)
+    console.warning(
+        "this CPU has no bfloat16 arithmetic: it trains faster with \"bfloat16\": false");
   const int threads = options.threads.value_or(pipeline::default_threads());
   set_up_process(threads);
   training::TrainHooks hooks;
   hooks.on_message = [&](const std::string& text) { console.info(text); };
-  hooks.on_encoding = [&](std::int64_t done, std::int64_t total) {
+  hooks.on_encoding = [&, told = false](std::int64_t done, std::int64_t total) mutable {
+    if (!told) console.info(fmt::format("encoding {} clips, once for this VAE", total - done));
+    told = true;
     console.status(fmt::format("encoding clips {}/{}", done + 1, total));
   };
   hooks.on_step = [&](const training::StepReport& report) {
