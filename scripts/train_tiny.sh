@@ -3,7 +3,7 @@
 #
 #   scripts/train_tiny.sh [--torch DIR] [STAGE...]
 #
-#   STAGE  data, vae, video, finetune, decoder, lora-horizontal, lora-zoom, lora-static; the default is all but the
+#   STAGE  data, vae, video, finetune, pan, decoder, lora-horizontal, lora-zoom, lora-static; the default is all but the
 #          LoRAs, in this order
 #
 # What a stage leaves is in build/train; one that was stopped goes on from its last checkpoint. The result
@@ -20,24 +20,30 @@ while (($#)); do
       sed -n '2,/^# shellcheck/{/^# shellcheck/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"
       exit 0
       ;;
-    data | vae | video | finetune | decoder | lora-horizontal | lora-zoom | lora-static) stages+=("$1") ;;
+    data | vae | video | finetune | pan | decoder | lora-horizontal | lora-zoom | lora-static) stages+=("$1") ;;
     *) fail "unknown stage $1" "--help lists them" ;;
   esac
   shift
 done
-((${#stages[@]})) || stages=(data vae video finetune decoder)
+((${#stages[@]})) || stages=(data vae video finetune pan decoder)
 
 "$root/scripts/setup.sh" --no-cuda "${setup_options[@]}"
 build release -DSVD_CUDA=OFF svd-gen
 cd "$root"
 svd_gen=$root/build/release/svd-gen
+
+# draw NAME SVD-GEN'S OPTIONS...: clips in build/train/NAME, unless they are there.
+draw() { [[ -e build/train/$1/clips.jsonl ]] || "$svd_gen" synth "build/train/$1" "${@:2}"; }
+
 for stage in "${stages[@]}"; do
   say "Stage $stage"
   if [[ $stage == data ]]; then
-    sizes=128x128,160x128,128x160
-    [[ -e build/train/data/clips.jsonl ]] || "$svd_gen" synth build/train/data --clips 1500 --seed 1 --sizes $sizes
-    [[ -e build/train/zoom/clips.jsonl ]] ||
-      "$svd_gen" synth build/train/zoom --clips 300 --seed 77 --sizes $sizes --motions zoom_in
+    draw data --clips 1500 --seed 1 --sizes 128x128,160x128,128x160
+    larger=192x128,256x192,128x192
+    draw zoom --clips 420 --seed 77 --sizes $larger --motions zoom_in
+    draw pan --clips 66 --seed 770000 --sizes $larger --motions pan_right
+    draw pan-small --clips 96 --seed 31 --sizes 96x96 --motions pan_right --fps 10
+    draw still --clips 24 --seed 880000 --sizes $larger --motions still
     continue
   fi
   resume=()
