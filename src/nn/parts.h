@@ -9,7 +9,9 @@
 /// A decoder's widest tensors have gigabytes. What treats every picture, or every position, by
 /// itself is computed part after part, so that only its input and its result exist whole; what lies
 /// between stays in the cache. Group norms over a clip need the statistics of all of it: those are
-/// taken first, in a pass of their own. Values do not depend on the size of parts.
+/// taken first, in a pass of their own. Values do not depend on the size of parts, as long as a
+/// picture has a thousand positions: maths libraries may round products of fewer rows by how many
+/// there are.
 namespace svd::nn {
 
 using at::Tensor;

@@ -45,11 +45,17 @@ class Sizes {
   std::int64_t pictures_, height_, width_, element_;
 };
 
+// Where the CPU's library lacks convolutions of this type, libtorch's own write out all operands of
+// a product: so many times its input is there for a 3x3 kernel.
+std::int64_t columns_of(const c10::Device& device, at::ScalarType dtype) {
+  return device.is_cpu() && !ops::can_pack(device, dtype) ? 9 : 0;
+}
+
 // Result, normalised copy and the convolution between them, in either branch of a res block; with a
-// shortcut its two products. Inputs are held by the caller.
-std::int64_t res_block(std::int64_t in, std::int64_t out, bool has_shortcut) {
-  const std::int64_t first = in + out;
-  const std::int64_t second = (has_shortcut ? 4 : 2) * out;
+// shortcut its two products. Inputs are held by the caller. `columns`: of `columns_of`.
+std::int64_t res_block(std::int64_t in, std::int64_t out, bool has_shortcut, std::int64_t columns) {
+  const std::int64_t first = in + out + columns * in;
+  const std::int64_t second = (has_shortcut ? 4 : 2) * out + columns * out;
   return std::max({first, second, 3 * out});
 }
 
@@ -65,8 +71,9 @@ class VaePeak : public Peak {
  public:
   enum class Temporal { none, whole, in_parts };
 
-  VaePeak(Temporal temporal, std::int64_t pictures, const nn::PartLimits& limits)
-      : temporal_(temporal), pictures_(pictures), limits_(limits) {}
+  VaePeak(Temporal temporal, std::int64_t pictures, const nn::PartLimits& limits,
+          std::int64_t columns)
+      : temporal_(temporal), pictures_(pictures), limits_(limits), columns_(columns) {}
 
   /// From what is held, `in`, to `out`, which is held afterwards. `enlarged`: `in` at the block's
   /// own size, if it has to be brought there first.
@@ -74,17 +81,18 @@ class VaePeak : public Peak {
     const std::int64_t widest = std::max(in, enlarged);
     if (pictures_ > 1 && goes_in_parts(widest)) {
       const bool in_place = enlarged == 0 && in == out;
-      use((in_place ? 0 : out) + 3 * of_pictures(widest) + of_pictures(widest) / 4);
+      use((in_place ? 0 : out) + (3 + columns_) * of_pictures(widest) + of_pictures(widest) / 4);
     } else if (enlarged > 0) {
-      use(std::max(upsampled(enlarged), enlarged + res_block(enlarged, out, in != out)));
+      use(std::max(upsampled(enlarged), enlarged + res_block(enlarged, out, in != out, columns_)));
     } else {
-      use(res_block(in, out, in != out));
+      use(res_block(in, out, in != out, columns_));
     }
     drop(in);
     hold(out);
-    if (temporal_ == Temporal::whole) use(3 * out);
+    const std::int64_t mixing = 3 + columns_ / 3;  // 3x1 kernels
+    if (temporal_ == Temporal::whole) use(mixing * out);
     if (temporal_ == Temporal::in_parts)
-      use((limits_.recompute ? 0 : out) + 3 * std::min(out, limits_.part_bytes));
+      use((limits_.recompute ? 0 : out) + mixing * std::min(out, limits_.part_bytes));
   }
 
   // The normalised copy, query, key, value and what is made of them.
@@ -93,7 +101,8 @@ class VaePeak : public Peak {
   }
 
   void last(std::int64_t x, std::int64_t pixels) {
-    use(pixels + (pictures_ > 1 && goes_in_parts(x) ? 2 * of_pictures(x) : x));
+    const bool in_parts = pictures_ > 1 && goes_in_parts(x);
+    use(pixels + (in_parts ? (2 + columns_) * of_pictures(x) : (1 + columns_) * x));
     drop(x);
     use(4 * pixels);  // as float32, clamped, in levels
   }
@@ -109,6 +118,7 @@ class VaePeak : public Peak {
   Temporal temporal_;
   std::int64_t pictures_;
   nn::PartLimits limits_;
+  std::int64_t columns_;
 };
 
 }  // namespace
@@ -140,6 +150,7 @@ std::int64_t unet_activations(const UNetConfig& config, const LatentShape& shape
                               at::ScalarType dtype, const c10::Device& device) {
   const Sizes size(shape.clips * shape.frames, shape.height, shape.width, dtype);
   const bool chunked = ops::can_pack(device, dtype);
+  const std::int64_t columns = columns_of(device, dtype);
   const auto& channels = config.block_out_channels;
   const int levels = static_cast<int>(channels.size());
   const auto has_attention = [](const std::string& type) { return type.starts_with("CrossAttn"); };
@@ -156,7 +167,7 @@ std::int64_t unet_activations(const UNetConfig& config, const LatentShape& shape
     const std::int64_t out = size(channels[level], level);
     std::int64_t in = size(channels[std::max(0, level - 1)], level);
     for (int i = 0; i < config.layers_per_block[level]; ++i, in = out) {
-      peak.use(res_block(in, out, in != out));
+      peak.use(res_block(in, out, in != out, columns));
       if (has_attention(config.down_block_types[level])) peak.use(out + transformer(out, chunked));
       push(out);
     }
@@ -173,7 +184,7 @@ std::int64_t unet_activations(const UNetConfig& config, const LatentShape& shape
     for (int layer = 0; layer < config.layers_per_block[level] + 1; ++layer) {
       const std::int64_t skip = skips.back();
       skips.pop_back();
-      peak.use(res_block(x + skip, out, true));  // the skip is still held
+      peak.use(res_block(x + skip, out, true, columns));  // the skip is still held
       peak.drop(x + skip);
       peak.hold(out);
       x = out;
@@ -202,13 +213,14 @@ std::int64_t image_encoder_activations(const ClipVisionConfig& config, at::Scala
 }
 
 std::int64_t vae_encoder_activations(const VaeConfig& config, std::int64_t height,
-                                     std::int64_t width, at::ScalarType dtype) {
+                                     std::int64_t width, at::ScalarType dtype,
+                                     const c10::Device& device) {
   const auto& channels = config.block_out_channels;
   const int levels = static_cast<int>(channels.size());
   const Sizes size(1, height << (levels - 1), width << (levels - 1), dtype);
   const Sizes size_32(1, height << (levels - 1), width << (levels - 1), at::kFloat);
 
-  VaePeak peak(VaePeak::Temporal::none, 1, {});
+  VaePeak peak(VaePeak::Temporal::none, 1, {}, columns_of(device, dtype));
   peak.hold(2 * size_32(config.in_channels, 0) + size(config.in_channels, 0));
   std::int64_t x = size(channels[0], 0);
   peak.hold(x);
@@ -240,7 +252,7 @@ std::int64_t vae_decoder_activations(const VaeConfig& config, const LatentShape&
   const auto temporal = !config.temporal_decoder ? VaePeak::Temporal::none
                         : device.is_cpu()        ? VaePeak::Temporal::in_parts
                                                  : VaePeak::Temporal::whole;
-  VaePeak peak(temporal, shape.clips * shape.frames, limits);
+  VaePeak peak(temporal, shape.clips * shape.frames, limits, columns_of(device, dtype));
   std::int64_t x = size(channels.back(), 0);
   peak.hold(x);
   peak.res(x, x);

@@ -32,7 +32,8 @@ std::int64_t image_encoder_activations(const ClipVisionConfig& config, at::Scala
 
 /// Of one picture; height and width of the latents.
 std::int64_t vae_encoder_activations(const VaeConfig& config, std::int64_t height,
-                                     std::int64_t width, at::ScalarType dtype);
+                                     std::int64_t width, at::ScalarType dtype,
+                                     const c10::Device& device);
 
 /// `shape.frames` are decoded at once, in parts as `limits` say; on a GPU only what treats every
 /// picture by itself has parts.

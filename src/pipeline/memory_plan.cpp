@@ -76,7 +76,7 @@ Needs needs_of(const Request& request, const ModelConfig& config) {
   needs.vae_decoder = weight_bytes(*decoder, vae_dtype);
   needs.image_encoder_activations = image_encoder_activations(config.clip, dtype);
   needs.vae_encoder_activations =
-      vae_encoder_activations(config.vae, shape.height, shape.width, vae_dtype);
+      vae_encoder_activations(config.vae, shape.height, shape.width, vae_dtype, device);
   // Of one branch: the picture's share of the input, and what waits for the other branch.
   const std::int64_t input = std::int64_t{config.unet.block_out_channels.front()} * shape.height *
                              shape.width * static_cast<std::int64_t>(c10::elementSize(dtype));
