@@ -37,6 +37,35 @@ nlohmann::ordered_json to_json(const NoiseLevels& levels) {
   return {{"p_mean", levels.p_mean}, {"p_std", levels.p_std}};
 }
 
+constexpr unsigned bit(Stage stage) { return 1U << static_cast<unsigned>(stage); }
+constexpr unsigned kVae = bit(Stage::vae_image) | bit(Stage::vae_video);
+constexpr unsigned kUNet = bit(Stage::image) | bit(Stage::video) | bit(Stage::lora);
+
+/// Keys that only some stages read.
+constexpr std::array<std::pair<const char*, unsigned>, 12> kReadIn = {{
+    {"crop", kVae},
+    {"gradient_weight", kVae},
+    {"kl_weight", bit(Stage::vae_image)},
+    {"temporal_only", bit(Stage::vae_video) | bit(Stage::video)},
+    {"gradient_checkpointing", kUNet},
+    {"noise", kUNet},
+    {"augmentation", kUNet},
+    {"augmentation_draws", kUNet},
+    {"dropout", kUNet},
+    {"samples", kUNet},
+    {"rank", bit(Stage::lora)},
+    {"any_motion_bucket", bit(Stage::lora)},
+}};
+
+/// Those at their defaults pass: a run's config.json has every key.
+void refuse_idle_keys(const JsonObject& object, const TrainConfig& config) {
+  const nlohmann::ordered_json given = to_json(config), defaults = to_json(TrainConfig{});
+  for (const auto& [key, stages] : kReadIn)
+    if ((stages & bit(config.stage)) == 0 && given[key] != defaults[key])
+      object.fail(key, std::string("it to be left out: the stage ") + to_string(config.stage) +
+                           " does not read it");
+}
+
 std::vector<std::string> known_keys() {
   std::vector<std::string> keys;
   const nlohmann::ordered_json defaults = to_json(TrainConfig{});
@@ -102,8 +131,7 @@ TrainConfig read_train_config(const std::filesystem::path& path) {
   count("log_every", 1, config.log_every);
   count("checkpoint_every", 1, config.checkpoint_every);
   if (object.has("samples")) config.samples = object.strings("samples", 0, 100);
-  const bool is_vae = config.stage == Stage::vae_image || config.stage == Stage::vae_video;
-  if (is_vae && !config.samples.empty()) object.fail("samples", "a stage that trains a UNet");
+  refuse_idle_keys(object, config);
   return config;
 }
 

@@ -79,9 +79,19 @@ losses() {
   run "$SVD_GEN" train --config config.json
   [ "$status" -eq 3 ]
   [[ "$output" == *"nothing.png"* ]]
-  config vae_image samples '["in.png"]' output '"other"'
-  run "$SVD_GEN" train --config config.json
-  [ "$status" -eq 2 ]
+}
+
+@test "settings that a stage does not read are refused" {
+  "$SVD_GEN" synth data --clips 2 --frames 3 --sizes 64x64 -q
+  for settings in 'video rank 4' 'video any_motion_bucket true' 'image crop 32' 'vae_video kl_weight 0.1' \
+    'vae_image dropout 0.2' 'lora temporal_only true' 'vae_image samples ["in.png"]'; do
+    read -r stage key value <<<"$settings"
+    config "$stage" "$key" "$value"
+    run "$SVD_GEN" train --config config.json
+    [ "$status" -eq 2 ]
+    [[ "$output" == *"'$key' is "*"the stage $stage does not read it"* ]]
+  done
+  [ ! -e run ]
 }
 
 @test "the first signal begins no more samples" {
