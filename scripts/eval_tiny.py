@@ -105,9 +105,8 @@ def report(args):
     control(args.folder)
     print(f"\nAll motions, {len(lines_of(args.folder / 'all.clips/clips.jsonl'))} true clips:\n")
     comparison(args.folder, "all")
-    if (args.folder / "pan.clips").exists():
-        print("\nPans to the right, with the horizontal LoRA:\n")
-        comparison(args.folder, "pan")
+    print("\nPans to the right, with the horizontal LoRA where the model has one:\n")
+    comparison(args.folder, "pan")
 
 
 def main():

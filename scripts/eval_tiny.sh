@@ -47,7 +47,7 @@ rm -rf "$work"
 mkdir -p "$work"
 cd "$work"
 
-# draw NAME SEED MOTIONS...: true clips as videos. Seeds from half a million are far from those of any training.
+# draw NAME SEED MOTIONS...: true clips as videos. No training draws from these seeds.
 draw() {
   "$svd_gen" synth "$1" --videos --clips "$images" --frames "$frames" --sizes $size --fps $rate --seed "$2" -q "${@:3}"
 }
@@ -102,8 +102,7 @@ for lora in "$model"/loras/*.safetensors; do
 done
 draw all 600000
 compare all
-if [[ -e $model/loras/horizontal.safetensors ]]; then
-  draw pan 700000 --motions pan_right
-  compare pan --lora "$model/loras/horizontal.safetensors"
-fi
+draw pan 700000 --motions pan_right
+horizontal=$model/loras/horizontal.safetensors
+if [[ -e $horizontal ]]; then compare pan --lora "$horizontal"; else compare pan; fi
 python3 "$root/scripts/eval_tiny.py" report .

@@ -3,8 +3,8 @@
 #
 #   scripts/train_tiny.sh [--torch DIR] [STAGE...]
 #
-#   STAGE  data, vae, video, finetune, pan, decoder, lora-horizontal, lora-zoom, lora-static; the default is all but the
-#          LoRAs, in this order
+#   STAGE  data, vae, video, finetune, pan, high-noise, decoder, lora-static, lora-horizontal, lora-zoom; the default is
+#          all but lora-horizontal and lora-zoom, in this order
 #
 # What a stage leaves is in build/train; one that was stopped goes on from its last checkpoint. The result
 # is build/train/tiny-svd, a folder for --model. docs/tiny-model.md records how the bundled one was made. Hours.
@@ -20,12 +20,12 @@ while (($#)); do
       sed -n '2,/^# shellcheck/{/^# shellcheck/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"
       exit 0
       ;;
-    data | vae | video | finetune | pan | decoder | lora-horizontal | lora-zoom | lora-static) stages+=("$1") ;;
+    data | vae | video | finetune | pan | high-noise | decoder | lora-static | lora-horizontal | lora-zoom) stages+=("$1") ;;
     *) fail "unknown stage $1" "--help lists them" ;;
   esac
   shift
 done
-((${#stages[@]})) || stages=(data vae video finetune pan decoder)
+((${#stages[@]})) || stages=(data vae video finetune pan high-noise decoder lora-static)
 
 "$root/scripts/setup.sh" --no-cuda "${setup_options[@]}"
 build release -DSVD_CUDA=OFF svd-gen
@@ -41,9 +41,10 @@ for stage in "${stages[@]}"; do
     draw data --clips 1500 --seed 1 --sizes 128x128,160x128,128x160
     larger=192x128,256x192,128x192
     draw zoom --clips 420 --seed 77 --sizes $larger --motions zoom_in
-    draw pan --clips 66 --seed 770000 --sizes $larger --motions pan_right
-    draw pan-small --clips 96 --seed 31 --sizes 96x96 --motions pan_right --fps 10
-    draw still --clips 24 --seed 880000 --sizes $larger --motions still
+    draw pan --clips 60 --seed 770000 --sizes 192x128 --motions pan_right
+    draw pan-small --clips 200 --seed 31 --sizes 96x96 --motions pan_right
+    draw pan-long --clips 30 --seed 41000 --sizes 96x96 --motions pan_right --frames 25
+    draw still --clips 40 --seed 880000 --sizes 128x96 --motions still
     continue
   fi
   resume=()
