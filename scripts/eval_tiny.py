@@ -31,8 +31,7 @@ def jobs(args):
             job = {"image": str(args.videos / video["file"]), "seed": seed,
                    "output": f"{args.outputs}/{pathlib.Path(video['file']).stem}-{seed}.mkv"}
             if args.true_motion:
-                bucket = round(255 * (1 - math.exp(-video["motion_score"] / 0.6)))  # as in training/synth.h
-                job |= {"fps": video["fps"], "motion_bucket_id": max(bucket, 1)}
+                job |= {"fps": video["fps"], "motion_bucket_id": video["motion_bucket_id"]}
             print(json.dumps(job))
 
 

@@ -41,7 +41,8 @@ class CacheStore : public ClipStore {
 #ifdef SVD_HAVE_MEDIA
 constexpr const char* kAnnotations = "annotations.jsonl";
 
-/// clip-00000.mp4, ... and annotations.jsonl with file, fps, motion and motion_score of each.
+/// clip-00000.mp4, ... and annotations.jsonl with file, fps, motion, motion_score, motion_bucket_id
+/// and source of each.
 class VideoStore : public ClipStore {
  public:
   explicit VideoStore(const fs::path& folder) : folder_(folder) {
@@ -72,6 +73,7 @@ class VideoStore : public ClipStore {
                         {"fps", clip.fps},
                         {"motion", clip.motion},
                         {"motion_score", clip.motion_score},
+                        {"motion_bucket_id", training::motion_bucket(clip.motion_score)},
                         {"source", clip.source}}) +
               "\n";
   }

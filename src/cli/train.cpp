@@ -49,7 +49,7 @@ void train(const TrainOptions& options, Console& console, SignalWatcher& signals
   training::TrainHooks hooks;
   hooks.on_message = [&](const std::string& text) { console.info(text); };
   hooks.on_encoding = [&, told = false](std::int64_t done, std::int64_t total) mutable {
-    if (!told) console.info(fmt::format("encoding {} clips, once for this VAE", total - done));
+    if (!told) console.info(fmt::format("encoding {} clips, once for this VAE", total));
     told = true;
     console.status(fmt::format("encoding clips {}/{}", done + 1, total));
   };

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <set>
 #include <system_error>
 
 #include "pipeline/conditioning.h"
@@ -93,15 +94,18 @@ at::Tensor Encoders::embed(const at::Tensor& frames) const {
 LatentCache::LatentCache(const std::vector<ClipCache>& caches, const Encoders& encoders,
                          const Progress& on_progress) {
   std::int64_t total = 0, done = 0;
-  for (const ClipCache& cache : caches) total += static_cast<std::int64_t>(cache.clips().size());
+  const std::string name = fmt::format("latents-{}.safetensors", encoders.vae_id());
+  std::set<fs::path> missing;  // a folder may be named twice
   for (const ClipCache& cache : caches) {
-    std::vector<at::Tensor>& latents = latents_[&cache];
-    const fs::path path = cache.folder() / fmt::format("latents-{}.safetensors", encoders.vae_id());
-    latents = stored_latents(path, cache);
-    if (!latents.empty()) {
-      done += static_cast<std::int64_t>(cache.clips().size());
-      continue;
-    }
+    const fs::path path = cache.folder() / name;
+    if ((latents_[&cache] = stored_latents(path, cache)).empty() && missing.insert(path).second)
+      total += static_cast<std::int64_t>(cache.clips().size());
+  }
+  for (const ClipCache& cache : caches) {
+    const fs::path path = cache.folder() / name;
+    std::vector<at::Tensor>& latents = latents_.at(&cache);
+    if (latents.empty() && !missing.contains(path)) latents = stored_latents(path, cache);
+    if (!latents.empty()) continue;
     std::vector<std::pair<std::string, at::Tensor>> named;
     for (std::size_t i = 0; i < cache.clips().size(); ++i) {
       on_progress(done++, total);
@@ -110,6 +114,7 @@ LatentCache::LatentCache(const std::vector<ClipCache>& caches, const Encoders& e
       named.emplace_back(std::to_string(i), latents.back());
     }
     weights::save_safetensors(path, named, {{kDataset, cache.id()}});
+    missing.erase(path);
   }
 }
 

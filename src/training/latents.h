@@ -47,7 +47,7 @@ class Encoders {
 class LatentCache {
  public:
   using Progress = std::function<void(std::int64_t done, std::int64_t total)>;
-  /// Encodes what is missing. `on_progress` may throw.
+  /// Encodes what is missing: `total` clips, of which `done` are finished. `on_progress` may throw.
   LatentCache(const std::vector<ClipCache>& caches, const Encoders& encoders,
               const Progress& on_progress);
 

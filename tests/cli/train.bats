@@ -56,6 +56,31 @@ losses() {
   [ "$(ffprobe -v error -count_frames -show_entries stream=width,height,nb_read_frames,r_frame_rate -of csv=p=0 v/clip-00001.mp4)" = "64,96,12/1,5" ]
   grep -q '"file":"clip-00000.mp4","fps":12.0,"motion":"zoom_in"' v/annotations.jsonl
   grep -q '"motion":"pan_left"' v/annotations.jsonl
+  python3 - <<'END'
+import json
+import math
+
+for clip in map(json.loads, open("v/annotations.jsonl")):
+    assert clip["motion_bucket_id"] == max(1, round(255 * (1 - math.exp(-clip["motion_score"] / 0.6)))), clip
+END
+}
+
+@test "only clips without latents are encoded, and told of" {
+  "$SVD_GEN" synth data --clips 2 --frames 3 --sizes 64x64 -q
+  "$SVD_GEN" synth more --clips 3 --frames 3 --sizes 64x64 --seed 2 -q
+  config video steps 1 data '["more"]'
+  "$SVD_GEN" train --config config.json --threads 1 2>log
+  grep -q "encoding 3 clips" log
+  config video steps 1 data '["data", "more"]' output '"both"'
+  "$SVD_GEN" train --config config.json --threads 1 2>log
+  grep -q "encoding 2 clips" log
+  config video steps 1 data '["data", "more"]' output '"again"'
+  "$SVD_GEN" train --config config.json --threads 1 2>log
+  run ! grep -q encoding log
+  "$SVD_GEN" synth new --clips 4 --frames 3 --sizes 64x64 --seed 3 -q
+  config video steps 1 data '["more", "new", "new"]' output '"twice"'
+  "$SVD_GEN" train --config config.json --threads 1 2>log
+  grep -q "encoding 4 clips" log
 }
 
 @test "a run leaves a plot of its loss and samples of its checkpoints" {
