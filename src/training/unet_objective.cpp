@@ -48,9 +48,13 @@ at::Tensor over(const at::Tensor& vector, const at::Tensor& like) {  // [B] -> [
 constexpr const char* kDown = ".lora.down.weight";
 constexpr const char* kUp = ".lora.up.weight";
 
+/// All of temporal attn1; of attn2 not to_q and to_k: with one token its softmax is 1.
 bool is_adapted(const std::string& name) {
-  return name.find("temporal_transformer_blocks") != std::string::npos &&
-         name.find(".attn1.to_") != std::string::npos && name.ends_with(".weight");
+  if (name.find("temporal_transformer_blocks") == std::string::npos || !name.ends_with(".weight"))
+    return false;
+  for (const char* part : {".attn1.to_", ".attn2.to_v", ".attn2.to_out"})
+    if (name.find(part) != std::string::npos) return true;
+  return false;
 }
 
 std::string layer_of(const std::string& weight) {

@@ -13,8 +13,9 @@ namespace svd::training {
 /// conditioning. The noise level of each clip is drawn from the stage's distribution;
 /// lambda = (1 + sigma^2) / sigma^2 makes the loss the squared error of the network's own output.
 /// In the stage lora the network stays as it is, and what is trained is a pair of low-rank matrices
-/// for each projection of the self-attention over frames (section 4.3.1), written as
-/// loras/NAME.safetensors wants it (weights/lora.h), kLoraFile.
+/// for each projection of the self-attention over frames (section 4.3.1), and for value and output
+/// of the cross-attention beside it, written as loras/NAME.safetensors wants it (weights/lora.h),
+/// kLoraFile.
 class UNetObjective : public Objective {
  public:
   UNetObjective(const TrainConfig& config, const std::vector<ClipCache>& caches,

@@ -288,16 +288,26 @@ TEST_F(TrainingTest, a_lora_run_leaves_a_file_that_changes_the_model) {
   settings.rank = 2;
   settings.learning_rate = 1e-2;
   run(settings);
-  weights::Checkpoint checkpoint = weights::Checkpoint::open(settings.model);
-  const std::string name =
-      "mid_block.attentions.0.temporal_transformer_blocks.0.attn1.to_out.0.weight";
-  const at::Tensor before = checkpoint.read(weights::Part::unet, name, at::kFloat).clone();
-  checkpoint.add_lora(
-      weights::Lora::open(settings.output / "model/pytorch_lora_weights.safetensors", 1));
-  const at::Tensor change = checkpoint.read(weights::Part::unet, name, at::kFloat) - before;
-  EXPECT_GT(change.abs().max().item<double>(), 1e-4);
-  const at::Tensor values = at::linalg_svdvals(change);  // of rank 2
-  EXPECT_LT(values[2].item<double>(), 1e-3 * values[0].item<double>());
+  const fs::path file = settings.output / "model/pytorch_lora_weights.safetensors";
+  std::set<std::string> layers;
+  for (const weights::TensorInfo& tensor : weights::SafetensorsFile::open(file)->tensors()) {
+    const std::size_t begin = tensor.name.find(".attn") + 1;
+    layers.insert(tensor.name.substr(begin, tensor.name.find(".lora") - begin));
+  }
+  EXPECT_EQ(layers, (std::set<std::string>{"attn1.to_q", "attn1.to_k", "attn1.to_v",
+                                           "attn1.to_out.0", "attn2.to_v", "attn2.to_out.0"}));
+  for (const std::string& layer : layers) {
+    SCOPED_TRACE(layer);
+    weights::Checkpoint checkpoint = weights::Checkpoint::open(settings.model);
+    const std::string name =
+        fmt::format("mid_block.attentions.0.temporal_transformer_blocks.0.{}.weight", layer);
+    const at::Tensor before = checkpoint.read(weights::Part::unet, name, at::kFloat).clone();
+    checkpoint.add_lora(weights::Lora::open(file, 1));
+    const at::Tensor change = checkpoint.read(weights::Part::unet, name, at::kFloat) - before;
+    EXPECT_GT(change.abs().max().item<double>(), 1e-4);
+    const at::Tensor values = at::linalg_svdvals(change);  // of rank 2
+    EXPECT_LT(values[2].item<double>(), 1e-3 * values[0].item<double>());
+  }
 }
 
 TEST_F(TrainingTest, any_motion_bucket_hides_the_clips_own) {
