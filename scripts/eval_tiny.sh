@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Renders the bundled model on procedural pictures that it was not trained on and measures how the clips move.
 #
-#   scripts/eval_tiny.sh [--torch DIR] [--model DIR] [--images N] [--seeds N] [--steps N]
+#   scripts/eval_tiny.sh [--torch DIR] [--model DIR] [--images N] [--seeds N] [--size WxH] [--steps N]
+#                        [--vae-dtype TYPE]
 #
 #   --model DIR  the default is the bundled model
 #   --images N   so many pictures, the default is 32
 #   --seeds N    so many clips of each, the default is 4
-#   --steps N    of the sampler, the default is the model's
+#   --size WxH   of the clips, the default is 192x128
+#   --steps N, --vae-dtype TYPE  as svd-gen's; the VAE in bfloat16 takes half of the time, on CPUs that have it
 #
 # Prints motion over --motion-bucket-id, over --fps, and with each LoRA that the model has; then how the clips compare
 # with the true ones, beside a repeated first frame and a cross-fade from the true clip's first frame to its last.
@@ -18,7 +20,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 model=$root/models/tiny-svd
 images=32
 seeds=4
-sampler=()
+size=192x128
+svd_gen_options=()
 take_setup_options "$@"
 set -- "${rest[@]}"
 while (($#)); do
@@ -30,7 +33,8 @@ while (($#)); do
     --model) model=$(realpath "${2:?--model needs a folder}") ;;
     --images) images=${2:?--images needs a number} ;;
     --seeds) seeds=${2:?--seeds needs a number} ;;
-    --steps) sampler=(--steps "${2:?--steps needs a number}") ;;
+    --size) size=${2:?--size needs a width and a height} ;;
+    --steps | --vae-dtype) svd_gen_options+=("$1" "${2:?$1 needs a value}") ;;
     *) fail "unknown option $1" "--help lists them" ;;
   esac
   shift 2
@@ -39,7 +43,6 @@ done
 "$root/scripts/setup.sh" --no-cuda "${setup_options[@]}"
 build release -DSVD_CUDA=OFF svd-gen
 svd_gen=$root/build/release/svd-gen
-size=192x128
 frames=14
 rate=7
 work=$root/build/eval_tiny
@@ -49,19 +52,21 @@ cd "$work"
 
 # draw NAME SEED MOTIONS...: true clips as videos. No training draws from these seeds.
 draw() {
-  "$svd_gen" synth "$1" --videos --clips "$images" --frames "$frames" --sizes $size --fps $rate --seed "$2" -q "${@:3}"
+  "$svd_gen" synth "$1" --videos --clips "$images" --frames "$frames" --sizes "$size" --fps $rate --seed "$2" -q "${@:3}"
 }
 
-# render NAME SVD-GEN'S OPTIONS...: the clips of NAME.jsonl, and their motion in NAME.clips.
+# render NAME SVD-GEN'S OPTIONS...: the clips of NAME.jsonl, and their motion in NAME.clips. A process a core: pictures
+# this small leave threads waiting.
 render() {
   mkdir -p "$1"
-  "$svd_gen" --batch "$1.jsonl" --results "$1.results" --model "$model" --frames "$frames" --size $size --codec ffv1 \
-    "${sampler[@]}" -q "${@:2}"
+  split --elide-empty-files -n "r/$(jobs)" "$1.jsonl" "$1.list-"
+  printf '%s\0' "$1".list-* | xargs -0 -P "$(jobs)" -I{} "$svd_gen" --batch {} --results {}.results --model "$model" \
+    --frames "$frames" --size "$size" --codec ffv1 --threads 1 "${svd_gen_options[@]}" -q "${@:2}"
   motion "$1"
 }
 
 # motion FOLDER: measures its videos into FOLDER.clips.
-motion() { "$svd_gen" dataset "$1.clips" --from "$1" --frames "$frames" --size $size -q; }
+motion() { "$svd_gen" dataset "$1.clips" --from "$1" --frames "$frames" --size "$size" -q; }
 
 # control NAME SVD-GEN'S OPTIONS...: every held-out picture with every seed.
 control() {
