@@ -3,14 +3,15 @@
 #
 #   scripts/train_tiny.sh [--torch DIR] [STAGE...]
 #
-#   STAGE  data, vae, video, finetune, pan, high-noise, decoder, lora-static, lora-horizontal, lora-zoom; the default is
-#          all but lora-horizontal and lora-zoom, in this order
+#   STAGE  data, vae, video, finetune, pan, high-noise, camera, settle, finish, decoder, lora-static, lora-zoom,
+#          lora-horizontal; the default is all, in this order
 #
 # What a stage leaves is in build/train; one that was stopped goes on from its last checkpoint. The result
 # is build/train/tiny-svd, a folder for --model. docs/tiny-model.md records how the bundled one was made. Hours.
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+all=(data vae video finetune pan high-noise camera settle finish decoder lora-static lora-zoom lora-horizontal)
 stages=()
 take_setup_options "$@"
 set -- "${rest[@]}"
@@ -20,12 +21,14 @@ while (($#)); do
       sed -n '2,/^# shellcheck/{/^# shellcheck/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"
       exit 0
       ;;
-    data | vae | video | finetune | pan | high-noise | decoder | lora-static | lora-horizontal | lora-zoom) stages+=("$1") ;;
-    *) fail "unknown stage $1" "--help lists them" ;;
+    *)
+      printf '%s\n' "${all[@]}" | grep -qxF -e "$1" || fail "unknown stage $1" "--help lists them"
+      stages+=("$1")
+      ;;
   esac
   shift
 done
-((${#stages[@]})) || stages=(data vae video finetune pan high-noise decoder lora-static)
+((${#stages[@]})) || stages=("${all[@]}")
 
 "$root/scripts/setup.sh" --no-cuda "${setup_options[@]}"
 build release -DSVD_CUDA=OFF svd-gen
@@ -45,6 +48,11 @@ for stage in "${stages[@]}"; do
     draw pan-small --clips 200 --seed 31 --sizes 96x96 --motions pan_right
     draw pan-long --clips 30 --seed 41000 --sizes 96x96 --motions pan_right --frames 25
     draw still --clips 40 --seed 880000 --sizes 128x96 --motions still
+    draw still-large --clips 24 --seed 890000 --sizes 192x128 --motions still
+    draw zoom-small --clips 240 --seed 51000 --sizes 96x96 --motions zoom_in
+    draw zoom-far --clips 160 --seed 53000 --sizes 96x96 --motions zoom_in --fps 5
+    draw zoom-large --clips 90 --seed 77 --sizes 192x128 --motions zoom_in
+    draw zoom-few --clips 50 --seed 57000 --sizes 96x96 --motions zoom_in
     continue
   fi
   resume=()
