@@ -205,6 +205,15 @@ int clip_length(const std::string& flag, const std::string& text) {
   return value;
 }
 
+std::pair<int, int> clip_size(const std::string& flag, const std::string& text) {
+  const std::pair<int, int> size = parse_size(flag, text);
+  for (const int side : {size.first, size.second})
+    if (side < training::kLeastSide || side > training::kMostSide)
+      refuse(fmt::format("{} {} is out of range: sides from {} to {}", flag, text,
+                         training::kLeastSide, training::kMostSide));
+  return size;
+}
+
 double rate(const std::string& flag, const std::string& text) {
   const double value = parse_double(flag, text);
   if (!(value >= 0.1 && value <= 1000))
@@ -221,7 +230,7 @@ SynthCommandOptions read_synth(const ParsedCommand& parsed) {
   if (const std::string* const text = raw.text("--sizes")) {
     synth.sizes.clear();
     for (const std::string& size : split_names(*text))
-      synth.sizes.push_back(parse_size("--sizes", size));
+      synth.sizes.push_back(clip_size("--sizes", size));
   }
   if (const std::string* const text = raw.text("--motions")) synth.motions = split_names(*text);
   for (const std::string& name : synth.motions)
@@ -247,7 +256,7 @@ DatasetOptions read_dataset(const ParsedCommand& parsed) {
   if (from == nullptr) refuse("--from is missing", "it names the folder with videos and pictures");
   dataset.from = *from;
   read(raw, "--frames", dataset.frames, clip_length);
-  read(raw, "--size", dataset.size, parse_size);
+  read(raw, "--size", dataset.size, clip_size);
   read(raw, "--fps", dataset.fps, rate);
   read(raw, "--least-motion", dataset.least_motion, parse_double);
   return dataset;

@@ -50,8 +50,8 @@ class VideoStore : public ClipStore {
     fs::create_directories(folder_, code);
     if (!fs::is_directory(folder_, code))
       throw Error(ErrorKind::output, fmt::format("the folder {} cannot be made", folder_.string()));
-    if (fs::exists(folder_ / kAnnotations, code))
-      throw Error(ErrorKind::output, fmt::format("{} holds clips already", folder_.string()),
+    if (!fs::is_empty(folder_, code))
+      throw Error(ErrorKind::output, fmt::format("{} is not empty", folder_.string()),
                   "remove it or choose another folder");
   }
 

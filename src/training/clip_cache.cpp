@@ -47,8 +47,8 @@ ClipInfo parse_line(const std::string& line, const std::string& source) {
   if (clip.shard.find('/') != std::string::npos) object.fail("shard", "a file name");
   clip.row = object.integer("row", 0, 1 << 20);
   clip.frames = object.integer("frames", 1, kMostFrames);
-  clip.width = object.integer("width", 8, 16384);
-  clip.height = object.integer("height", 8, 16384);
+  clip.width = object.integer("width", kLeastSide, kMostSide);
+  clip.height = object.integer("height", kLeastSide, kMostSide);
   clip.fps = object.number("fps", 1e-6, 1e6);
   clip.motion_score = object.number("motion_score", 0, 1e6);
   clip.motion_bucket_id = static_cast<int>(object.integer("motion_bucket_id", 0, 255));

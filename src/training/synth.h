@@ -10,7 +10,8 @@
 
 namespace svd::training {
 
-inline constexpr int kMostFrames = 1000;  ///< of a clip
+inline constexpr int kMostFrames = 1000;                 ///< of a clip
+inline constexpr int kLeastSide = 8, kMostSide = 16384;  ///< of its frames, pixels
 
 /// Mean optical flow, in the units of the motion score, and its divergence in a second.
 struct Flow {

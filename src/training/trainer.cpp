@@ -35,6 +35,7 @@ using Clock = std::chrono::steady_clock;
 constexpr const char* kCheckpoint = "checkpoint.safetensors";
 constexpr std::int64_t kUncropped = std::numeric_limits<std::int64_t>::max();
 constexpr const char* kMetrics = "metrics.jsonl";
+constexpr const char* kModel = "model";
 constexpr const char* kStep = "step";      // of the checkpoint's metadata: steps done ...
 constexpr const char* kConfig = "config";  // ... and the settings
 
@@ -241,7 +242,7 @@ class Run {
   void save() {
     weights::save_safetensors(config_.output / kCheckpoint, state(),
                               {{kStep, std::to_string(step_)}, {kConfig, to_json(config_).dump()}});
-    const fs::path model = config_.output / "model";
+    const fs::path model = config_.output / kModel;
     objective_->save(model, optimiser_.averages());
     hooks_.on_checkpoint(step_, model);
   }
@@ -264,9 +265,17 @@ void train(const TrainConfig& config, bool resume, const TrainHooks& hooks, std:
     throw Error(ErrorKind::output,
                 fmt::format("{} holds a training run already", config.output.string()),
                 "go on with --resume, or choose another output");
+  if (fs::equivalent(config.output, config.model, code))
+    throw Error(ErrorKind::usage,
+                fmt::format("'output' and 'model' are both {}", config.output.string()),
+                "choose another output");
   if (!is_begun && resume)
     throw Error(ErrorKind::usage,
                 fmt::format("--resume: {} holds no checkpoint", config.output.string()));
+  if (!is_begun && fs::exists(config.output / kModel, code))
+    throw Error(ErrorKind::output,
+                fmt::format("{} is there already", (config.output / kModel).string()),
+                "remove it or choose another output");
   BegunRun begun;
   if (resume) begun = open_begun_run(config);
   Run run(config, hooks, stop);

@@ -161,6 +161,41 @@ END
   grep -q "stopped after step" log
 }
 
+@test "a run replaces no other's model" {
+  "$SVD_GEN" synth data --clips 2 --frames 3 --sizes 64x64 -q
+  mkdir -p run/model
+  echo mine >run/model/weights
+  config vae_image steps 1
+  run "$SVD_GEN" train --config config.json
+  [ "$status" -eq 6 ]
+  [[ "$output" == *"run/model is there already"* ]]
+  [ "$(cat run/model/weights)" = mine ]
+  [ "$(ls run)" = model ]
+  small_model
+  config vae_image steps 1 model '"small"' output '"./small"'
+  run "$SVD_GEN" train --config config.json
+  [ "$status" -eq 2 ]
+  [[ "$output" == *"'output' and 'model' are both"* ]]
+  [ ! -e small/config.json ]
+}
+
+@test "sizes and folders that cannot be are refused" {
+  for size in 0x0 4x64 64x20000; do
+    run "$SVD_GEN" synth s --sizes "$size"
+    [ "$status" -eq 2 ]
+    [[ "$output" == *"--sizes $size is out of range: sides from 8 to 16384"* ]]
+    run "$SVD_GEN" dataset s --from . --size "$size"
+    [ "$status" -eq 2 ]
+  done
+  [ ! -e s ]
+  mkdir used
+  touch used/clip-00000.mp4
+  run "$SVD_GEN" synth used --videos --clips 1 --frames 2 --sizes 64x64
+  [ "$status" -eq 6 ]
+  [[ "$output" == *"used is not empty"* ]]
+  [ ! -s used/clip-00000.mp4 ]
+}
+
 @test "what is wrong with a training file is said before anything is read" {
   config video stepz 4
   run "$SVD_GEN" train --config config.json
