@@ -1,6 +1,8 @@
 #include "weights/lora.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/all.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/matmul.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -75,6 +77,8 @@ Lora Lora::open(const fs::path& path, double strength) {
     const std::optional<Key> key = read_key(info.name);
     if (!key) fail(printable(info.name) + " is no part of a LoRA");
     const at::Tensor value = file->tensor(info).to(at::kFloat);
+    if (!value.isfinite().all().item<bool>())
+      fail(printable(info.name) + " holds what is no number");
     if (key->role == Role::alpha) {
       if (value.numel() != 1) fail(printable(info.name) + " is not one number");
       alphas[key->weight] = value.item<double>();

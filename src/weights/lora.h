@@ -24,8 +24,8 @@ namespace svd::weights {
 /// and LAYER.alpha or LAYER.lora.alpha, if any.
 class Lora {
  public:
-  /// `strength` may be negative or above 1. Throws Error{model} for a file with other tensors, or
-  /// with half of a pair.
+  /// `strength` may be negative or above 1. Throws Error{model} for a file with other tensors, with
+  /// half of a pair, or with values that are not finite.
   static Lora open(const std::filesystem::path& path, double strength);
 
   const std::filesystem::path& path() const { return path_; }

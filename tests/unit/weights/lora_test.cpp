@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
@@ -128,6 +129,11 @@ TEST_F(LoraTest, what_is_none_or_for_another_model_is_refused) {
   EXPECT_THAT(refusal(write({{kBlock + "to_q.lora.down.weight", down_.narrow(1, 0, 32)},
                              {kBlock + "to_q.lora.up.weight", up_}})),
               HasSubstr("another shape"));
+  const Tensor damaged = up_.clone();
+  damaged[3][2] = std::nan("");
+  EXPECT_THAT(refusal(write({{kBlock + "to_q.lora.down.weight", down_},
+                             {kBlock + "to_q.lora.up.weight", damaged}})),
+              HasSubstr("to_q.lora.up.weight' holds what is no number"));
 }
 
 TEST(LoraChoiceTest, names_and_strengths) {
