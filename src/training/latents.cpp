@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <cstring>
-#include <set>
 #include <system_error>
 
 #include "pipeline/conditioning.h"
@@ -95,16 +94,14 @@ LatentCache::LatentCache(const std::vector<ClipCache>& caches, const Encoders& e
                          const Progress& on_progress) {
   std::int64_t total = 0, done = 0;
   const std::string name = fmt::format("latents-{}.safetensors", encoders.vae_id());
-  std::set<fs::path> missing;  // a folder may be named twice
   for (const ClipCache& cache : caches) {
-    const fs::path path = cache.folder() / name;
-    if ((latents_[&cache] = stored_latents(path, cache)).empty() && missing.insert(path).second)
-      total += static_cast<std::int64_t>(cache.clips().size());
+    const auto [place, is_new] = latents_.try_emplace(cache.folder());
+    if (!is_new) continue;
+    place->second = stored_latents(cache.folder() / name, cache);
+    if (place->second.empty()) total += static_cast<std::int64_t>(cache.clips().size());
   }
   for (const ClipCache& cache : caches) {
-    const fs::path path = cache.folder() / name;
-    std::vector<at::Tensor>& latents = latents_.at(&cache);
-    if (latents.empty() && !missing.contains(path)) latents = stored_latents(path, cache);
+    std::vector<at::Tensor>& latents = latents_.at(cache.folder());
     if (!latents.empty()) continue;
     std::vector<std::pair<std::string, at::Tensor>> named;
     for (std::size_t i = 0; i < cache.clips().size(); ++i) {
@@ -113,13 +110,12 @@ LatentCache::LatentCache(const std::vector<ClipCache>& caches, const Encoders& e
       latents.push_back(encoders.encode(pixels).to(at::kHalf).contiguous());
       named.emplace_back(std::to_string(i), latents.back());
     }
-    weights::save_safetensors(path, named, {{kDataset, cache.id()}});
-    missing.erase(path);
+    weights::save_safetensors(cache.folder() / name, named, {{kDataset, cache.id()}});
   }
 }
 
 at::Tensor LatentCache::of(const ClipRef& clip) const {
-  return latents_.at(clip.cache)[clip.index];
+  return latents_.at(clip.cache->folder())[clip.index];
 }
 
 }  // namespace svd::training

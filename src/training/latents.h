@@ -54,7 +54,7 @@ class LatentCache {
   at::Tensor of(const ClipRef& clip) const;  ///< float16 [F, c, h, w]
 
  private:
-  std::map<const ClipCache*, std::vector<at::Tensor>> latents_;
+  std::map<std::filesystem::path, std::vector<at::Tensor>> latents_;  ///< by folder of the cache
 };
 
 }  // namespace svd::training

@@ -44,7 +44,8 @@ struct TrainHooks {
 ///
 /// where the last two are written anew at every checkpoint and at the end. All that is random in a
 /// step comes from the seed and the step's number, so that a resumed run computes what an
-/// uninterrupted one would have. When `stop` is requested, it writes a checkpoint and throws
+/// uninterrupted one would have. A folder that holds a run or a model/ already is Error{output}
+/// without `resume`. When `stop` is requested, it writes a checkpoint and throws
 /// Error{interrupted}. Throws Error otherwise as its parts do; a loss that is no number is
 /// Error{internal}.
 void train(const TrainConfig& config, bool resume, const TrainHooks& hooks, std::stop_token stop);
