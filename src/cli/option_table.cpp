@@ -346,6 +346,8 @@ const std::vector<OptionRow>& train_options() {
       {{kTraining, "--config", "FILE", nullptr, "what to train on what, and how", Scope::run},
        {kTraining, "--resume", nullptr, nullptr, "go on from the checkpoint in the output folder",
         Scope::run},
+       {kTraining, "--device", "auto|cpu|cuda[:N]", "auto", "where to train; rounding differs",
+        Scope::run},
        {kTraining, "--threads", "N", "the cores it may use", "CPU threads", Scope::run}},
       {{kMessages, "-q,--quiet", nullptr, nullptr, "errors only", Scope::run}});
   return rows;

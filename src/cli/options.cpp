@@ -268,6 +268,7 @@ TrainOptions read_train(const RawOptions& raw) {
   if (config == nullptr) refuse("--config is missing", "configs/train has files to begin with");
   train.config = *config;
   train.resume = raw.is_set("--resume");
+  read(raw, "--device", train.device);
   read(raw, "--threads", train.threads, positive);
   return train;
 }
@@ -336,8 +337,10 @@ const std::map<std::string, std::pair<Command, ReadCommand>>& readers() {
        {Command::dataset, [](const ParsedCommand& parsed,
                              CommandLine& line) { line.dataset = read_dataset(parsed); }}},
       {"train",
-       {Command::train, [](const ParsedCommand& parsed,
-                           CommandLine& line) { line.train = read_train(parsed.options); }}},
+       {Command::train,
+        [](const ParsedCommand& parsed, CommandLine& line) {
+          line.train = read_train(with_environment(parsed.options));
+        }}},
       {"completions",
        {Command::completions, [](const ParsedCommand& parsed,
                                  CommandLine& line) { line.shell = parsed.arguments.front(); }}},

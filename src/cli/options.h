@@ -119,6 +119,7 @@ struct DatasetOptions {
 /// `svd-gen train`
 struct TrainOptions {
   std::string config;
+  std::string device = "auto";
   bool resume = false;
   std::optional<int> threads;
 };

@@ -44,8 +44,10 @@ RawOptions read_preset(const std::string& name) {
 
 }  // namespace
 
+RawOptions with_environment(const RawOptions& given) { return given.over(environment_options()); }
+
 RawOptions with_settings(const RawOptions& given) {
-  RawOptions merged = given.over(environment_options());
+  RawOptions merged = with_environment(given);
   if (const std::string* const file = given.text("--config"))
     merged = merged.over(read_settings(*file, "config " + *file));
   if (const std::string* const name = given.text("--preset"))

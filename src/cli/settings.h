@@ -8,6 +8,10 @@
 
 namespace svd::cli {
 
+/// The options with what the environment ($SVD_GEN_DEVICE) says where the command line says
+/// nothing.
+RawOptions with_environment(const RawOptions& given);
+
 /// The options of a clip with what the environment ($SVD_GEN_DEVICE), --config FILE and
 /// --preset NAME say where the command line says nothing, in this order. Throws Error{usage}.
 RawOptions with_settings(const RawOptions& given);

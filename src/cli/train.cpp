@@ -3,10 +3,14 @@
 #include <ATen/Parallel.h>
 #include <fmt/core.h>
 
+#include <exception>
+#include <string>
+
 #include "cli/progress.h"
 #include "cli/training_views.h"
 #include "pipeline/cpu_memory.h"
 #include "pipeline/device.h"
+#include "pipeline/errors.h"
 #include "pipeline/threads.h"
 #include "svd/error.h"
 #include "training/trainer.h"
@@ -28,6 +32,13 @@ std::string details_text(const training::StepReport& report) {
   return text;
 }
 
+/// Settings that need less memory, of those that the stage reads.
+std::string memory_hint(const training::TrainConfig& config) {
+  std::string hint = "a smaller 'batch', with a larger 'accumulate' for it, needs less";
+  if (training::trains_vae(config.stage)) return hint + ", and so does 'crop'";
+  return config.gradient_checkpointing ? hint : hint + ", and so does 'gradient_checkpointing'";
+}
+
 }  // namespace
 
 void train(const TrainOptions& options, Console& console, SignalWatcher& signals) {
@@ -41,11 +52,14 @@ void train(const TrainOptions& options, Console& console, SignalWatcher& signals
 #endif
   const std::stop_token stop =
       signals.begin([&console] { console.info("stopping after this step ... (again to force)"); });
-  if (config.bfloat16 && pipeline::resolve_dtype(Dtype::automatic, at::kCPU) != Dtype::bfloat16)
-    console.warning(
-        "this CPU has no bfloat16 arithmetic: it trains faster with \"bfloat16\": false");
+  const c10::Device device = pipeline::select_device(options.device);
   const int threads = options.threads.value_or(pipeline::default_threads());
   set_up_process(threads);
+  console.info("training on " + pipeline::describe(device));
+  if (config.bfloat16 && pipeline::resolve_dtype(Dtype::automatic, device) != Dtype::bfloat16)
+    console.warning(
+        fmt::format("this {} has no bfloat16 arithmetic: it trains faster with \"bfloat16\": false",
+                    device.is_cuda() ? "GPU" : "CPU"));
   training::TrainHooks hooks;
   hooks.on_message = [&](const std::string& text) { console.info(text); };
   hooks.on_encoding = [&, told = false](std::int64_t done, std::int64_t total) mutable {
@@ -62,11 +76,19 @@ void train(const TrainOptions& options, Console& console, SignalWatcher& signals
   hooks.on_checkpoint = [&](std::int64_t step, const std::filesystem::path& model) {
     console.info(fmt::format("{}: model after step {}", model.string(), step));
 #ifdef SVD_HAVE_MEDIA
-    show_training(config, step, model, threads, console, stop);
+    if (!config.samples.empty())
+      pipeline::empty_cache(device);  // rendering plans with what is free
+    show_training(config, step, model, {device.str(), threads}, console, stop);
     set_up_process(threads);  // rendering has its own ways
 #endif
   };
-  training::train(config, options.resume, hooks, stop);
+  try {
+    training::train(config, device, options.resume, hooks, stop);
+  } catch (const std::exception& error) {
+    if (!pipeline::is_out_of_memory(error)) throw;
+    std::throw_with_nested(
+        Error(ErrorKind::device, "out of memory while training", memory_hint(config)));
+  }
 }
 
 }  // namespace svd::cli

@@ -35,8 +35,8 @@ media::Curve losses_in(const fs::path& metrics) {
 }
 
 void render_sample(const training::TrainConfig& config, const std::string& picture,
-                   std::int64_t step, const fs::path& model, int threads, Console& console,
-                   const std::stop_token& stop) {
+                   std::int64_t step, const fs::path& model, const Compute& compute,
+                   Console& console, const std::stop_token& stop) {
   const fs::path folder = config.output / "samples";
   fs::create_directories(folder);
   RawOptions raw;
@@ -47,7 +47,8 @@ void render_sample(const training::TrainConfig& config, const std::string& pictu
   set("--output", (folder / fmt::format("{}-{:06}.mp4", stem_of(picture), step)).string());
   set("--overwrite", "true");
   set("--seed", "0");
-  set("--threads", std::to_string(threads));
+  set("--device", compute.device);
+  set("--threads", std::to_string(compute.threads));
   const bool is_lora = config.stage == training::Stage::lora;
   set("--model", (is_lora ? config.model : model).string());
   if (is_lora) set("--lora", (model / training::kLoraFile).string());
@@ -70,7 +71,7 @@ void check_samples(const training::TrainConfig& config) {
 }
 
 void show_training(const training::TrainConfig& config, std::int64_t step, const fs::path& model,
-                   int threads, Console& console, const std::stop_token& stop) {
+                   const Compute& compute, Console& console, const std::stop_token& stop) {
   try_to(console, "no plot of the loss", [&] {
     media::write_plot(config.output / "loss.png", losses_in(config.output / "metrics.jsonl"),
                       fmt::format("loss, {} steps of {}", step, to_string(config.stage)));
@@ -78,7 +79,7 @@ void show_training(const training::TrainConfig& config, std::int64_t step, const
   for (const std::string& picture : config.samples) {
     if (stop.stop_requested()) return;
     try_to(console, "no sample of " + picture,
-           [&] { render_sample(config, picture, step, model, threads, console, stop); });
+           [&] { render_sample(config, picture, step, model, compute, console, stop); });
   }
 }
 

@@ -7,6 +7,7 @@
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -17,22 +18,45 @@ thread_local bool enabled = false;
 
 using Compute = std::function<Tensor(const std::vector<Tensor>&)>;
 
-/// Sets torch's autocast for a while.
+/// torch's autocast for devices of a type, which a thread has for itself: the backward pass of a
+/// CUDA device runs on another one.
+struct AutocastState {
+  bool enabled;
+  at::ScalarType dtype;
+
+  static AutocastState of(c10::DeviceType type) {
+    return {at::autocast::is_autocast_enabled(type), at::autocast::get_autocast_dtype(type)};
+  }
+  void set(c10::DeviceType type) const {
+    at::autocast::set_autocast_enabled(type, enabled);
+    at::autocast::set_autocast_dtype(type, dtype);
+  }
+};
+
+/// Sets it for a while.
 class Autocast {
  public:
-  explicit Autocast(bool on) : previous_(at::autocast::is_autocast_enabled(at::kCPU)) {
-    at::autocast::set_autocast_enabled(at::kCPU, on);
+  Autocast(const AutocastState& state, c10::DeviceType type)
+      : previous_(AutocastState::of(type)), type_(type) {
+    state.set(type_);
   }
   ~Autocast() {
-    if (!previous_) at::autocast::clear_cache();  // of weights that the next step changes
-    at::autocast::set_autocast_enabled(at::kCPU, previous_);
+    if (!previous_.enabled) at::autocast::clear_cache();  // of weights that the next step changes
+    previous_.set(type_);
   }
   Autocast(const Autocast&) = delete;
   Autocast& operator=(const Autocast&) = delete;
 
  private:
-  bool previous_;
+  AutocastState previous_;
+  c10::DeviceType type_;
 };
+
+c10::DeviceType device_type_of(const std::vector<Tensor>& inputs) {
+  const auto first = std::find_if(inputs.begin(), inputs.end(),
+                                  [](const Tensor& input) { return input.defined(); });
+  return first->device().type();
+}
 
 /// The place of the whole computation in the graph.
 class Checkpoint : public torch::autograd::Node {
@@ -48,7 +72,7 @@ class Checkpoint : public torch::autograd::Node {
     {
       const at::AutoGradMode with_gradients(true);
       const GradientCheckpointing not_again(false);
-      const Autocast as_before(is_autocast_);
+      const Autocast as_before(autocast_, type_);
       const Tensor output = compute_(inputs);
       if (output.requires_grad()) torch::autograd::backward({output}, {gradients[0]});
     }
@@ -62,7 +86,8 @@ class Checkpoint : public torch::autograd::Node {
  private:
   Compute compute_;
   std::vector<Tensor> inputs_;
-  bool is_autocast_ = at::autocast::is_autocast_enabled(at::kCPU);
+  c10::DeviceType type_ = device_type_of(inputs_);
+  AutocastState autocast_ = AutocastState::of(type_);
 };
 
 }  // namespace

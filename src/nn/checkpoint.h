@@ -23,9 +23,9 @@ class GradientCheckpointing {
   bool previous_;
 };
 
-/// compute(inputs), computed again in the backward pass. Gradients reach `inputs`, which may be
-/// undefined, and the leaf tensors that `compute` reads besides. `compute` must be repeatable, and
-/// outlive the graph.
+/// compute(inputs), computed again in the backward pass. Gradients reach `inputs`, of which all but
+/// one may be undefined, and the leaf tensors that `compute` reads besides. `compute` must be
+/// repeatable, and outlive the graph.
 Tensor checkpoint(std::function<Tensor(const std::vector<Tensor>&)> compute,
                   std::vector<Tensor> inputs);
 

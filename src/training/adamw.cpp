@@ -1,6 +1,7 @@
 #include "training/adamw.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_lerp.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
@@ -42,7 +43,7 @@ AdamW::AdamW(std::vector<Trainable> parameters, const TrainConfig& config)
     averages_.push_back(value.detach().clone());
     first_moments_.push_back(at::zeros_like(value));
     second_moments_.push_back(at::zeros_like(value));
-    steps_done_.push_back(at::zeros({}));
+    steps_done_.push_back(at::zeros({}, value.options().requires_grad(false)));
     (value.dim() > 1 ? decaying_ : others_).push_back(i);
   }
 }
@@ -87,7 +88,7 @@ void AdamW::update(const std::vector<std::size_t>& group, double rate, double we
     gradients.push_back(parameters_[i].value.grad());
   }
   const std::vector<at::Tensor> steps = chosen(steps_done_, group);
-  for (const at::Tensor& count : steps) count.add_(1);
+  at::_foreach_add_(steps, 1);
   at::_fused_adamw_(values, gradients, chosen(first_moments_, group),
                     chosen(second_moments_, group), {}, steps, rate, config_.beta1, config_.beta2,
                     weight_decay, kEpsilon, /*amsgrad=*/false, /*maximize=*/false);

@@ -11,7 +11,7 @@
 
 namespace svd::training {
 
-/// A parameter that is trained: a leaf tensor that requires gradients, float32.
+/// A parameter that is trained: a leaf tensor that requires gradients, float32, on any device.
 struct Trainable {
   std::string name;
   at::Tensor value;
@@ -47,7 +47,8 @@ class AdamW {
   std::vector<at::Tensor> averages_;
   std::vector<at::Tensor> first_moments_;
   std::vector<at::Tensor> second_moments_;
-  std::vector<at::Tensor> steps_done_;  ///< float32 [] each, as the fused step wants it
+  std::vector<at::Tensor>
+      steps_done_;  ///< float32 [] each on its device, as the fused step wants it
   std::vector<std::size_t> decaying_;
   std::vector<std::size_t> others_;
 };

@@ -5,6 +5,7 @@
 #include <ATen/ops/cat.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <system_error>
 
@@ -22,7 +23,8 @@ namespace {
 namespace fs = std::filesystem;
 const nn::BeforeUnit kNothing = [](const nn::Module&) {};
 
-constexpr const char* kDataset = "dataset";  // of a file's metadata: which clips
+constexpr std::int64_t kPixels = std::int64_t{4} << 20;  // that are encoded at once
+constexpr const char* kDataset = "dataset";              // of a file's metadata: which clips
 
 /// Empty where there is no such file, or one of other clips.
 std::vector<at::Tensor> stored_latents(const fs::path& path, const ClipCache& cache) {
@@ -53,8 +55,11 @@ std::string id_of(const std::vector<nn::Parameter>& parameters) {
 
 }  // namespace
 
-Encoders::Encoders(const fs::path& model)
-    : config_(weights::read_folder_config(model)), vae_(config_.vae), clip_(config_.clip) {
+Encoders::Encoders(const fs::path& model, const c10::Device& device)
+    : config_(weights::read_folder_config(model)),
+      device_(device),
+      vae_(config_.vae),
+      clip_(config_.clip) {
   const at::NoGradGuard no_gradients;
   const auto [vae_folder, vae_stem] = place_of(weights::Part::vae);
   if (!read_weights(vae_.parameters(), model / vae_folder, vae_stem))
@@ -69,12 +74,19 @@ Encoders::Encoders(const fs::path& model)
       clip_begun_here_.emplace_back(parameter.name, *parameter.tensor);
   }
   vae_id_ = id_of(vae_.parameters());
+  move_to(device_, vae_.parameters());
+  move_to(device_, clip_.parameters());
   vae_.fold();
 }
 
 at::Tensor Encoders::encode(const at::Tensor& pixels) const {
   const at::NoGradGuard no_gradients;
-  return vae_.encode_mode(pixels, kNothing);
+  // A clip at once, unless its pictures are large.
+  const std::int64_t chunk = std::max<std::int64_t>(1, kPixels / (pixels.size(2) * pixels.size(3)));
+  std::vector<at::Tensor> latents;
+  for (const at::Tensor& part : pixels.split(chunk))
+    latents.push_back(vae_.encode_mode(part.to(device_), kNothing));
+  return at::cat(latents);
 }
 
 at::Tensor Encoders::embed(const at::Tensor& frames) const {
@@ -87,7 +99,7 @@ at::Tensor Encoders::embed(const at::Tensor& frames) const {
     std::memcpy(image.rgb.data(), frame.const_data_ptr(), image.rgb.size());
     pixels.push_back(pipeline::clip_pixels(image, config_.clip));
   }
-  return clip_.forward(at::cat(pixels), kNothing).unsqueeze(1);
+  return clip_.forward(at::cat(pixels).to(device_), kNothing).unsqueeze(1);
 }
 
 LatentCache::LatentCache(const std::vector<ClipCache>& caches, const Encoders& encoders,
@@ -107,7 +119,7 @@ LatentCache::LatentCache(const std::vector<ClipCache>& caches, const Encoders& e
     for (std::size_t i = 0; i < cache.clips().size(); ++i) {
       on_progress(done++, total);
       const at::Tensor pixels = to_pixels(cache.frames(cache.clips()[i]));
-      latents.push_back(encoders.encode(pixels).to(at::kHalf).contiguous());
+      latents.push_back(encoders.encode(pixels).to(at::kHalf).cpu().contiguous());
       named.emplace_back(std::to_string(i), latents.back());
     }
     weights::save_safetensors(cache.folder() / name, named, {{kDataset, cache.id()}});

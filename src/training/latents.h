@@ -19,11 +19,11 @@ namespace svd::training {
 class Encoders {
  public:
   /// `model`: a diffusers folder; an image encoder without weights is initialised from seed 0.
-  explicit Encoders(const std::filesystem::path& model);
+  Encoders(const std::filesystem::path& model, const c10::Device& device);
 
-  /// pixels: [N, 3, H, W] -> float32 [N, c, h, w], the mode, unscaled.
+  /// pixels: [N, 3, H, W], anywhere -> float32 [N, c, h, w] on the device, the mode, unscaled.
   at::Tensor encode(const at::Tensor& pixels) const;
-  /// frames: uint8 [N, H, W, 3] -> [N, 1, projection_dim].
+  /// frames: uint8 [N, H, W, 3], on the CPU -> [N, 1, projection_dim] on the device.
   at::Tensor embed(const at::Tensor& frames) const;
   double scaling_factor() const { return config_.vae.scaling_factor; }
   /// A name for the VAE's encoder: the same weights, the same name.
@@ -35,6 +35,7 @@ class Encoders {
 
  private:
   ModelConfig config_;
+  c10::Device device_;
   networks::AutoencoderEncoder vae_;
   networks::ClipVisionModelWithProjection clip_;
   std::vector<std::pair<std::string, at::Tensor>> clip_begun_here_;
@@ -42,8 +43,8 @@ class Encoders {
 };
 
 /// The latents of every clip of the caches, encoded once for a VAE and kept beside the data in
-/// latents-ID.safetensors: float16, [F, c, h, w] a clip, unscaled. Those of other clips, which lay
-/// in the folder before, are replaced.
+/// latents-ID.safetensors: float16 on the CPU, [F, c, h, w] a clip, unscaled. Those of other clips,
+/// which lay in the folder before, are replaced.
 class LatentCache {
  public:
   using Progress = std::function<void(std::int64_t done, std::int64_t total)>;

@@ -1,6 +1,7 @@
 #include "training/objective.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/randn.h>
 #include <ATen/ops/stack.h>
 
 namespace svd::training {
@@ -27,6 +28,11 @@ NamedTensors with_values(const std::vector<nn::Parameter>& parameters,
     tensors.emplace_back(parameter.name, float16 ? value.to(at::kHalf) : value);
   }
   return tensors;
+}
+
+at::Tensor normal(at::IntArrayRef shape, const at::Generator& generator,
+                  const c10::Device& device) {
+  return at::randn(shape, generator).to(device);
 }
 
 at::Tensor frames_of(const std::vector<ClipRef>& clips, std::int64_t frames) {

@@ -49,6 +49,9 @@ NamedTensors with_values(const std::vector<nn::Parameter>& parameters,
                          const std::function<bool(const std::string&)>& is_trained,
                          const std::vector<at::Tensor>& values, bool float16);
 
+/// Normal numbers, drawn on the CPU: a seed gives the same ones on every device.
+at::Tensor normal(at::IntArrayRef shape, const at::Generator& generator, const c10::Device& device);
+
 /// Frames [N, F, H, W, 3] of the clips, uint8: the first `frames`, or all if that is 0.
 at::Tensor frames_of(const std::vector<ClipRef>& clips, std::int64_t frames);
 

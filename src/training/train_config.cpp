@@ -81,6 +81,8 @@ const char* to_string(Stage stage) {
       ->second;
 }
 
+bool trains_vae(Stage stage) { return (bit(stage) & kVae) != 0; }
+
 TrainConfig read_train_config(const std::filesystem::path& path) {
   const Json json = read_json_file(path, ErrorKind::usage);
   const JsonObject object(json, path.string(), ErrorKind::usage);

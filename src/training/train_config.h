@@ -19,6 +19,7 @@ enum class Stage {
   lora,       ///< low-rank matrices on the UNet's temporal attention
 };
 const char* to_string(Stage stage);
+bool trains_vae(Stage stage);
 
 /// log sigma of the noise: normal with this mean and deviation.
 struct NoiseLevels {

@@ -71,15 +71,12 @@ at::Generator generator_of(std::uint64_t seed, std::int64_t batch) {
   return at::detail::createCPUGenerator(draw.seed());
 }
 
-bool trains_vae(const TrainConfig& config) {
-  return config.stage == Stage::vae_image || config.stage == Stage::vae_video;
-}
-
 /// Throws Error{usage} for clips with a side that the networks cannot halve as often as they do.
 void check_sizes(const TrainConfig& config, const Batches& batches) {
   const ModelConfig model = weights::read_folder_config(config.model);
-  const std::int64_t multiple = trains_vae(config) ? model.vae.factor() : model.size_multiple();
-  const std::int64_t crop = trains_vae(config) && config.crop > 0 ? config.crop : kUncropped;
+  const std::int64_t multiple =
+      trains_vae(config.stage) ? model.vae.factor() : model.size_multiple();
+  const std::int64_t crop = trains_vae(config.stage) && config.crop > 0 ? config.crop : kUncropped;
   for (const ClipRef& clip : batches.shapes()) {
     const ClipInfo& info = clip.info();
     const std::int64_t width = std::min(info.width, crop), height = std::min(info.height, crop);
@@ -88,19 +85,20 @@ void check_sizes(const TrainConfig& config, const Batches& batches) {
                 fmt::format("{} of {}x{} in {}: sides have to be multiples of {}",
                             crop == kUncropped ? "frames" : "squares ('crop')", width, height,
                             clip.cache->folder().string(), multiple),
-                trains_vae(config) ? "'crop' trains on squares" : "");
+                trains_vae(config.stage) ? "'crop' trains on squares" : "");
   }
 }
 
 std::unique_ptr<Objective> make_objective(const TrainConfig& config, Batches& batches,
-                                          const TrainHooks& hooks, const std::stop_token& stop) {
+                                          const c10::Device& device, const TrainHooks& hooks,
+                                          const std::stop_token& stop) {
   check_sizes(config, batches);
-  if (trains_vae(config)) return std::make_unique<VaeObjective>(config, batches);
+  if (trains_vae(config.stage)) return std::make_unique<VaeObjective>(config, batches, device);
   const auto on_encoding = [&](std::int64_t done, std::int64_t total) {
     if (stop.stop_requested()) throw Error(ErrorKind::interrupted, "stopped while encoding");
     hooks.on_encoding(done, total);
   };
-  return std::make_unique<UNetObjective>(config, batches.caches(), on_encoding);
+  return std::make_unique<UNetObjective>(config, batches.caches(), device, on_encoding);
 }
 
 /// The checkpoint that a run goes on from.
@@ -142,11 +140,12 @@ BegunRun open_begun_run(const TrainConfig& config) {
 /// A run between its checkpoints.
 class Run {
  public:
-  Run(const TrainConfig& config, const TrainHooks& hooks, const std::stop_token& stop)
+  Run(const TrainConfig& config, const c10::Device& device, const TrainHooks& hooks,
+      const std::stop_token& stop)
       : config_(config),
         hooks_(hooks),
         batches_(config),
-        objective_(make_objective(config, batches_, hooks, stop)),
+        objective_(make_objective(config, batches_, device, hooks, stop)),
         optimiser_(objective_->trainables(), config) {
     std::int64_t count = 0;
     for (const Trainable& parameter : optimiser_.parameters()) count += parameter.value.numel();
@@ -257,7 +256,8 @@ class Run {
 
 }  // namespace
 
-void train(const TrainConfig& config, bool resume, const TrainHooks& hooks, std::stop_token stop) {
+void train(const TrainConfig& config, const c10::Device& device, bool resume,
+           const TrainHooks& hooks, std::stop_token stop) {
   // Before networks are loaded and clips are encoded.
   std::error_code code;
   const bool is_begun = fs::exists(config.output / kCheckpoint, code);
@@ -278,7 +278,7 @@ void train(const TrainConfig& config, bool resume, const TrainHooks& hooks, std:
                 "remove it or choose another output");
   BegunRun begun;
   if (resume) begun = open_begun_run(config);
-  Run run(config, hooks, stop);
+  Run run(config, device, hooks, stop);
   if (resume)
     run.restore(std::exchange(begun, {}));
   else

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <c10/core/Device.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -34,7 +36,7 @@ struct TrainHooks {
   std::function<void(std::int64_t step, const std::filesystem::path& model)> on_checkpoint;
 };
 
-/// Trains as `config` says. In its output folder it leaves
+/// Trains as `config` says on `device`, whose CUDA module is loaded. In its output folder it leaves
 ///
 ///     config.json              what was asked for
 ///     metrics.jsonl            a StepReport a line
@@ -44,10 +46,11 @@ struct TrainHooks {
 ///
 /// where the last two are written anew at every checkpoint and at the end. All that is random in a
 /// step comes from the seed and the step's number, so that a resumed run computes what an
-/// uninterrupted one would have. A folder that holds a run or a model/ already is Error{output}
-/// without `resume`. When `stop` is requested, it writes a checkpoint and throws
-/// Error{interrupted}. Throws Error otherwise as its parts do; a loss that is no number is
-/// Error{internal}.
-void train(const TrainConfig& config, bool resume, const TrainHooks& hooks, std::stop_token stop);
+/// uninterrupted one would have (on a CUDA device, but for the order of its sums). A folder that
+/// holds a run or a model/ already is Error{output} without `resume`. When `stop` is requested, it
+/// writes a checkpoint and throws Error{interrupted}. Throws Error otherwise as its parts do; a
+/// loss that is no number is Error{internal}.
+void train(const TrainConfig& config, const c10::Device& device, bool resume,
+           const TrainHooks& hooks, std::stop_token stop);
 
 }  // namespace svd::training

@@ -7,7 +7,6 @@
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/rand.h>
 #include <ATen/ops/randint.h>
-#include <ATen/ops/randn.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
@@ -34,9 +33,9 @@ const nn::BeforeUnit kNothing = [](const nn::Module&) {};
 constexpr std::uint64_t kPictures = 0x7069637475726573U;  // other noises than those of steps
 constexpr double kLowestFps = 3, kHighestFps = 30;
 
-/// exp of normal numbers: [n].
+/// exp of normal numbers: [n], on the CPU.
 at::Tensor log_normal(const NoiseLevels& levels, std::int64_t n, const at::Generator& generator) {
-  return (at::randn({n}, generator) * levels.p_std + levels.p_mean).exp();
+  return (normal({n}, generator, at::kCPU) * levels.p_std + levels.p_mean).exp();
 }
 
 at::Tensor over(const at::Tensor& vector, const at::Tensor& like) {  // [B] -> [B, 1, ...]
@@ -70,10 +69,11 @@ bool is_temporal(const std::string& name) {
 }  // namespace
 
 UNetObjective::UNetObjective(const TrainConfig& config, const std::vector<ClipCache>& caches,
-                             const LatentCache::Progress& on_progress)
+                             const c10::Device& device, const LatentCache::Progress& on_progress)
     : config_(config),
+      device_(device),
       model_(weights::read_folder_config(config.model)),
-      encoders_(config.model),
+      encoders_(config.model, device),
       latents_(caches, encoders_, on_progress),
       unet_(model_.unet, {}) {
   const auto [folder, stem] = place_of(weights::Part::unet);
@@ -82,6 +82,7 @@ UNetObjective::UNetObjective(const TrainConfig& config, const std::vector<ClipCa
                at::detail::createCPUGenerator(config.seed));
     start_with_the_picture(unet_.parameters(), model_.unet, encoders_.scaling_factor());
   }
+  move_to(device_, unet_.parameters());
 }
 
 void UNetObjective::add_adapters() {
@@ -91,8 +92,8 @@ void UNetObjective::add_adapters() {
     const std::int64_t out = parameter.shape[0], in = parameter.shape[1];
     const double bound = 1 / std::sqrt(double(in));
     Adapter adapter{parameter, *parameter.tensor,
-                    at::empty({config_.rank, in}).uniform_(-bound, bound, generator),
-                    at::zeros({out, config_.rank})};
+                    at::empty({config_.rank, in}).uniform_(-bound, bound, generator).to(device_),
+                    at::zeros({out, config_.rank}, device_)};
     adapter.down.set_requires_grad(true);
     adapter.up.set_requires_grad(true);
     adapters_.push_back(std::move(adapter));
@@ -127,11 +128,10 @@ std::vector<Trainable> UNetObjective::trainables() {
 UNetObjective::Picture UNetObjective::picture_of(const ClipRef& clip,
                                                  const at::Generator& generator) const {
   const at::Tensor first = frames_of({clip}, 1).flatten(0, 1);  // [1, H, W, 3]
-  const at::Tensor strength = log_normal(config_.augmentation, 1, generator);
+  const double strength = log_normal(config_.augmentation, 1, generator).item<double>();
   at::Tensor pixels = to_pixels(first);
-  pixels = pixels + strength * at::randn(pixels.sizes(), generator);
-  return {strength.item<double>(), encoders_.embed(first).squeeze(0),
-          encoders_.encode(pixels).squeeze(0)};
+  pixels = pixels + strength * normal(pixels.sizes(), generator, at::kCPU);
+  return {strength, encoders_.embed(first).squeeze(0), encoders_.encode(pixels).squeeze(0)};
 }
 
 const UNetObjective::Picture& UNetObjective::drawn_picture(const ClipRef& clip,
@@ -167,10 +167,10 @@ UNetObjective::Conditions UNetObjective::conditions_of(const std::vector<ClipRef
   // Left out: the embedding below p, both below 2p, the latents below 3p.
   const at::Tensor lot = at::rand({batch}, generator);
   const double p = config_.dropout;
-  const at::Tensor keep_embed = lot.ge(2 * p).to(at::kFloat);
-  const at::Tensor keep_latents = lot.lt(p).logical_or(lot.ge(3 * p)).to(at::kFloat);
+  const at::Tensor keep_embed = lot.ge(2 * p).to(at::kFloat).to(device_);
+  const at::Tensor keep_latents = lot.lt(p).logical_or(lot.ge(3 * p)).to(at::kFloat).to(device_);
 
-  Conditions conditions{at::stack(embeds), at::stack(latents), at::stack(ids)};
+  Conditions conditions{at::stack(embeds), at::stack(latents), at::stack(ids).to(device_)};
   conditions.embeds = conditions.embeds * over(keep_embed, conditions.embeds);
   conditions.latents = conditions.latents * over(keep_latents, conditions.latents);
   return conditions;
@@ -182,12 +182,13 @@ at::Tensor UNetObjective::loss(const std::vector<ClipRef>& clips, const at::Gene
   for (const ClipRef& clip : clips) {
     const at::Tensor whole = latents_.of(clip);
     const std::int64_t frames = config_.stage == Stage::image ? 1 : config_.frames;
-    all.push_back((frames > 0 ? whole.narrow(0, 0, frames) : whole).to(at::kFloat));
+    all.push_back(frames > 0 ? whole.narrow(0, 0, frames) : whole);
   }
-  const at::Tensor clean = at::stack(all) * encoders_.scaling_factor();  // [B, F, c, h, w]
+  const at::Tensor clean =
+      at::stack(all).to(device_).to(at::kFloat) * encoders_.scaling_factor();  // [B, F, c, h, w]
   const Conditions conditions = conditions_of(clips, generator);
-  const at::Tensor sigma = log_normal(config_.noise, clean.size(0), generator);  // [B]
-  const at::Tensor noisy = clean + over(sigma, clean) * at::randn(clean.sizes(), generator);
+  const at::Tensor sigma = log_normal(config_.noise, clean.size(0), generator).to(device_);  // [B]
+  const at::Tensor noisy = clean + over(sigma, clean) * normal(clean.sizes(), generator, device_);
 
   // sampling::precondition, for a vector of noise levels.
   const at::Tensor variance = sigma.square() + 1;
@@ -199,10 +200,10 @@ at::Tensor UNetObjective::loss(const std::vector<ClipRef>& clips, const at::Gene
   const std::int64_t frames = clean.size(1);
   const at::Tensor pictures = conditions.latents.unsqueeze(1).expand({-1, frames, -1, -1, -1});
   const nn::GradientCheckpointing checkpointing(config_.gradient_checkpointing);
-  std::optional<Autocast> autocast(config_.bfloat16);
+  std::optional<Autocast> autocast(std::in_place, config_.bfloat16, device_.type());
   const networks::ClipContext context =
       unet_.prepare(conditions.embeds, conditions.ids, frames, c_noise.unsqueeze(0), kNothing);
-  const at::Tensor step = at::tensor({0}, at::kLong);
+  const at::Tensor step = at::zeros({1}, at::TensorOptions(device_).dtype(at::kLong));
   const at::Tensor output =
       unet_.forward(at::cat({noisy * c_in, pictures}, 2), context.at(step), kNothing);
   autocast.reset();

@@ -19,7 +19,7 @@ namespace svd::training {
 class UNetObjective : public Objective {
  public:
   UNetObjective(const TrainConfig& config, const std::vector<ClipCache>& caches,
-                const LatentCache::Progress& on_progress);
+                const c10::Device& device, const LatentCache::Progress& on_progress);
 
   std::vector<Trainable> trainables() override;
   at::Tensor loss(const std::vector<ClipRef>& clips, const at::Generator& generator) override;
@@ -55,6 +55,7 @@ class UNetObjective : public Objective {
   };
 
   TrainConfig config_;
+  c10::Device device_;
   ModelConfig model_;
   Encoders encoders_;
   LatentCache latents_;

@@ -5,7 +5,6 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/randint.h>
-#include <ATen/ops/randn.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 
@@ -57,8 +56,9 @@ at::Tensor edge_error(const at::Tensor& error) {
 
 }  // namespace
 
-VaeObjective::VaeObjective(const TrainConfig& config, Batches& batches)
+VaeObjective::VaeObjective(const TrainConfig& config, Batches& batches, const c10::Device& device)
     : config_(config),
+      device_(device),
       model_(weights::read_folder_config(config.model)),
       encoder_(model_.vae),
       decoder_(model_.vae),
@@ -72,6 +72,7 @@ VaeObjective::VaeObjective(const TrainConfig& config, Batches& batches)
     start_without_time(parameters());
     start_with_principal_components(parameters(), model_.vae, pictures_of(batches));
   }
+  move_to(device_, parameters());
 }
 
 std::vector<nn::Parameter> VaeObjective::parameters() {
@@ -108,7 +109,7 @@ at::Tensor VaeObjective::pixels_of(const std::vector<ClipRef>& clips,
     frames = frames.narrow(2, drawn(frames.size(2) - height + 1, generator), height)
                  .narrow(3, drawn(frames.size(3) - width + 1, generator), width);
   }
-  return to_pixels(frames.flatten(0, 1));
+  return to_pixels(frames.flatten(0, 1).to(device_));
 }
 
 at::Tensor VaeObjective::loss(const std::vector<ClipRef>& clips, const at::Generator& generator) {
@@ -118,12 +119,12 @@ at::Tensor VaeObjective::loss(const std::vector<ClipRef>& clips, const at::Gener
   at::Tensor latents, divergence;
   std::optional<Autocast> autocast;
   if (is_image) {
-    autocast.emplace(config_.bfloat16);
+    autocast.emplace(config_.bfloat16, device_.type());
     const std::vector<at::Tensor> moments =
         encoder_.encode(pixels, kNothing).to(at::kFloat).chunk(2, 1);
     const at::Tensor& mean = moments[0];
     const at::Tensor log_variance = moments[1].clamp(-30, 20);
-    latents = mean + (log_variance * 0.5).exp() * at::randn(mean.sizes(), generator);
+    latents = mean + (log_variance * 0.5).exp() * normal(mean.sizes(), generator, device_);
     divergence = (mean.square() + log_variance.exp() - 1 - log_variance).mean() * 0.5;
     const double square = mean.detach().square().mean().item<double>();
     const double before = latent_square_.item<double>();
@@ -132,7 +133,7 @@ at::Tensor VaeObjective::loss(const std::vector<ClipRef>& clips, const at::Gener
     const at::NoGradGuard no_gradients;
     latents = encoder_.encode_mode(pixels, kNothing);
   }
-  if (!autocast) autocast.emplace(config_.bfloat16);
+  if (!autocast) autocast.emplace(config_.bfloat16, device_.type());
   const at::Tensor decoded = decoder_.decode(latents, frames, kNothing);
   autocast.reset();
   const at::Tensor error = decoded.to(at::kFloat) - pixels;
@@ -140,9 +141,15 @@ at::Tensor VaeObjective::loss(const std::vector<ClipRef>& clips, const at::Gener
   at::Tensor loss = error.abs().mean() + square;
   if (config_.gradient_weight > 0) loss = loss + edge_error(error) * config_.gradient_weight;
   if (divergence.defined()) loss = loss + divergence * config_.kl_weight;
-  details_ = {{"psnr", -10 * std::log10(square.item<double>() / 4)}};
-  if (divergence.defined()) details_["kl"] = divergence.item<double>();
+  square_ = square.detach();
+  divergence_ = divergence.defined() ? divergence.detach() : at::Tensor();
   return loss;
+}
+
+std::map<std::string, double> VaeObjective::details() const {
+  std::map<std::string, double> details = {{"psnr", -10 * std::log10(square_.item<double>() / 4)}};
+  if (divergence_.defined()) details["kl"] = divergence_.item<double>();
+  return details;
 }
 
 void VaeObjective::save(const std::filesystem::path& folder,

@@ -12,11 +12,11 @@ namespace svd::training {
 class VaeObjective : public Objective {
  public:
   /// `batches`: whose pictures an untrained encoder is begun with.
-  VaeObjective(const TrainConfig& config, Batches& batches);
+  VaeObjective(const TrainConfig& config, Batches& batches, const c10::Device& device);
 
   std::vector<Trainable> trainables() override;
   at::Tensor loss(const std::vector<ClipRef>& clips, const at::Generator& generator) override;
-  std::map<std::string, double> details() const override { return details_; }
+  std::map<std::string, double> details() const override;
   std::vector<std::pair<std::string, at::Tensor>> state() const override {
     return {{"latent_square", latent_square_}};
   }
@@ -31,10 +31,12 @@ class VaeObjective : public Objective {
   at::Tensor pixels_of(const std::vector<ClipRef>& clips, const at::Generator& generator) const;
 
   TrainConfig config_;
+  c10::Device device_;
   ModelConfig model_;
   networks::AutoencoderEncoder encoder_;
   networks::AutoencoderTemporalDecoder decoder_;
-  std::map<std::string, double> details_;
+  at::Tensor square_;         ///< squared error of the last batch
+  at::Tensor divergence_;     ///< its KL divergence; undefined: not a part of the loss
   at::Tensor latent_square_;  ///< [], float64: moving average; 0: none yet
 };
 

@@ -80,4 +80,9 @@ bool read_weights(const std::vector<nn::Parameter>& parameters, const std::files
   return true;
 }
 
+void move_to(const c10::Device& device, const std::vector<nn::Parameter>& parameters) {
+  for (const nn::Parameter& parameter : parameters)
+    *parameter.tensor = parameter.tensor->to(device);
+}
+
 }  // namespace svd::training

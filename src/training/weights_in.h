@@ -28,4 +28,7 @@ bool begins_at_zero_in_unet(const std::string& name);
 bool read_weights(const std::vector<nn::Parameter>& parameters, const std::filesystem::path& folder,
                   const std::string& stem);
 
+/// Moves the parameters, which keep their memory layout.
+void move_to(const c10::Device& device, const std::vector<nn::Parameter>& parameters);
+
 }  // namespace svd::training

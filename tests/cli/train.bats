@@ -223,6 +223,21 @@ END
   [[ "$output" == *"zoom_in"* ]]
 }
 
+@test "a device that is not there is refused before anything is written" {
+  "$SVD_GEN" synth data --clips 2 --frames 3 --sizes 64x64 -q
+  config vae_image steps 1
+  run "$SVD_GEN" train --config config.json --device gpu
+  [ "$status" -eq 2 ]
+  [[ "$output" == *"use auto, cpu, cuda or cuda:N"* ]]
+  CUDA_VISIBLE_DEVICES='' run "$SVD_GEN" train --config config.json --device cuda
+  [ "$status" -eq 5 ]
+  SVD_GEN_DEVICE=cuda CUDA_VISIBLE_DEVICES='' run "$SVD_GEN" train --config config.json
+  [ "$status" -eq 5 ]
+  [ ! -e run ]
+  SVD_GEN_DEVICE=cuda "$SVD_GEN" train --config config.json --device cpu 2>log
+  grep -q "training on CPU" log
+}
+
 @test "what has changed since a run began is noticed" {
   "$SVD_GEN" synth data --clips 4 --frames 3 --sizes 64x64 -q
   config video steps 2

@@ -43,13 +43,18 @@ inline CudaState load_cuda() {
 /// Loaded before the first test runs, since torch looks for CUDA only once.
 inline const CudaState cuda_state = load_cuda();
 
+/// For SetUp: skips the test where there is no card.
+inline void need_cuda() {
+  if (cuda_state.usable) return;
+  if (cuda_state.broken) FAIL() << cuda_state.why;
+  GTEST_SKIP() << cuda_state.why;
+}
+
 /// Base of suites whose parameter is "cpu" or "cuda"; `device` is what it names.
 class DeviceTest : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    if (!device.is_cuda() || cuda_state.usable) return;
-    if (cuda_state.broken) FAIL() << cuda_state.why;
-    GTEST_SKIP() << cuda_state.why;
+    if (device.is_cuda()) need_cuda();
   }
 
   const c10::Device device{std::string(GetParam())};
