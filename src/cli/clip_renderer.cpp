@@ -176,7 +176,10 @@ void ClipRenderer::open_model(Clip& clip) {
   }
   clip.source.model_id = clip.report.model_id = generator_->model_id();
   check_hash("--model", summary.name, clip.source.model_id, clip.expected.model_id,
-             ErrorKind::model, "--model NAME_OR_PATH names the right one");
+             ErrorKind::model,
+             job.loras.empty() ? "--model NAME_OR_PATH names the right one"
+                               : "--model names the right one, and --lora the LoRAs, whose weights "
+                                 "are in the id too");
 }
 
 void ClipRenderer::resolve(Clip& clip) const {

@@ -85,6 +85,8 @@ std::string hint_for_argument(const CommandRow& row, const std::string& text) {
     return fmt::format("svd-gen {} takes one argument: {}", row.name, row.arguments);
   if (std::strcmp(row.name, "bench") == 0)
     return fmt::format("a model is given as --model {}", text);
+  if (std::strcmp(row.name, "train") == 0)
+    return fmt::format("a training file is given as --config {}", text);
   const std::string command = *row.name ? std::string() : did_you_mean(text, command_names());
   return command.empty() ? fmt::format("a picture is given as --image {}", text) : command;
 }

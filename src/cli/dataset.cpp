@@ -1,7 +1,8 @@
 #include "cli/dataset.h"
 
 #include <ATen/ops/empty.h>
-#include <fmt/core.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -91,7 +92,9 @@ class Cutter {
 
 void dataset(const DatasetOptions& options, Console& console, SignalWatcher& signals) {
   const std::stop_token stop = signals.begin([&console] { console.info("stopping ..."); });
-  const std::vector<fs::path> files = files_below(options.from);
+  std::vector<fs::path> files;
+  for (const std::string& folder : options.from)
+    for (fs::path& file : files_below(folder)) files.push_back(std::move(file));
   training::ClipCacheWriter writer(options.folder);
   int unread = 0;
   for (std::size_t i = 0; i < files.size(); ++i) {
@@ -114,7 +117,7 @@ void dataset(const DatasetOptions& options, Console& console, SignalWatcher& sig
     throw Error(
         ErrorKind::image,
         fmt::format("--from {}: no clip of {} frames in {} files, {} of which cannot be read",
-                    options.from, options.frames, files.size(), unread));
+                    fmt::join(options.from, ", "), options.frames, files.size(), unread));
   writer.finish();
   console.info(fmt::format("{}: {} clips of {} files", options.folder, writer.clips(),
                            files.size() - std::size_t(unread)));

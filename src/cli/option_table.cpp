@@ -58,8 +58,8 @@ const std::vector<OptionRow>& render_options() {
       {kInput, "--models-dir", "DIR", nullptr, "folder to search for models first"},
       {kInput, "--lora", "NAME[:S],...", nullptr,
        "change the UNet by a LoRA: a name from the model's folder\n"
-       "loras, or a file, with a strength, as zoom:0.8 (changes\n"
-       "pixels). Several --lora add up",
+       "loras, or a file, with a strength from -100 to 100, as\n"
+       "zoom:0.8 (changes pixels). Several --lora add up",
        Scope::clip, true},
       {kInput, "--init-latents", "FILE", nullptr,
        "start from this unit-variance noise [F,4,h,w]\n(changes pixels)"},
@@ -326,18 +326,18 @@ const std::vector<OptionRow>& synth_options() {
 }
 
 const std::vector<OptionRow>& dataset_options() {
-  static const std::vector<OptionRow> rows =
-      joined({{kInput, "--from", "DIR", nullptr, "folder with videos and pictures, at any depth",
-               Scope::run},
-              {kDrawn, "--frames", "N", "14", "of each clip; 1 for pictures", Scope::run},
-              {kDrawn, "--size", "WxH", "128x128", "each frame is cropped to it", Scope::run},
-              {kDrawn, "--fps", "RATE", "that of each file",
-               "frames a second, by leaving frames out", Scope::run},
-              {kDrawn, "--least-motion", "X", "0",
-               "leave out clips with a lower motion score: pixels in half\n"
-               "a second where the short side has 16",
-               Scope::run}},
-             {{kMessages, "-q,--quiet", nullptr, nullptr, "errors only", Scope::run}});
+  static const std::vector<OptionRow> rows = joined(
+      {{kInput, "--from", "DIR", nullptr,
+        "folder with videos and pictures, at any depth;\nseveral --from add up", Scope::run, true},
+       {kDrawn, "--frames", "N", "14", "of each clip; 1 for pictures", Scope::run},
+       {kDrawn, "--size", "WxH", "128x128", "each frame is cropped to it", Scope::run},
+       {kDrawn, "--fps", "RATE", "that of each file", "frames a second, by leaving frames out",
+        Scope::run},
+       {kDrawn, "--least-motion", "X", "0",
+        "leave out clips with a lower motion score: pixels in half\n"
+        "a second where the short side has 16",
+        Scope::run}},
+      {{kMessages, "-q,--quiet", nullptr, nullptr, "errors only", Scope::run}});
   return rows;
 }
 

@@ -174,7 +174,12 @@ RawOptions read_changes(const RawOptions& given) {
 std::vector<std::string> read_loras(const RawOptions& raw) {
   std::vector<std::string> loras;
   for (const std::string& text : raw.texts("--lora"))
-    for (const std::string& lora : split_names(text)) loras.push_back(lora);
+    for (const std::string& lora : split_names(text)) {
+      if (lora != text && lora.find_first_not_of("0123456789") == std::string::npos)
+        refuse(fmt::format("--lora {}: '{}' is no LoRA", text, lora),
+               "commas stand between LoRAs; a strength has a point, as zoom:0.8");
+      loras.push_back(lora);
+    }
   for (const std::string& lora : loras) weights::parse_lora(lora);
   return loras;
 }
@@ -252,9 +257,9 @@ DatasetOptions read_dataset(const ParsedCommand& parsed) {
   const RawOptions& raw = parsed.options;
   DatasetOptions dataset;
   dataset.folder = parsed.arguments.front();
-  const std::string* const from = raw.text("--from");
-  if (from == nullptr) refuse("--from is missing", "it names the folder with videos and pictures");
-  dataset.from = *from;
+  dataset.from = raw.texts("--from");
+  if (dataset.from.empty())
+    refuse("--from is missing", "it names a folder with videos and pictures");
   read(raw, "--frames", dataset.frames, clip_length);
   read(raw, "--size", dataset.size, clip_size);
   read(raw, "--fps", dataset.fps, rate);

@@ -109,7 +109,7 @@ struct SynthCommandOptions {
 /// `svd-gen dataset DIR`
 struct DatasetOptions {
   std::string folder;
-  std::string from;
+  std::vector<std::string> from;
   int frames = 14;
   std::pair<int, int> size = {128, 128};
   std::optional<double> fps;  ///< unset: that of each file

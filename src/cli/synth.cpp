@@ -8,6 +8,7 @@
 
 #include "base/atomic_file.h"
 #include "base/json.h"
+#include "base/new_folder.h"
 #include "svd/error.h"
 #include "training/clip_cache.h"
 #include "training/synth.h"
@@ -45,20 +46,12 @@ constexpr const char* kAnnotations = "annotations.jsonl";
 /// and source of each.
 class VideoStore : public ClipStore {
  public:
-  explicit VideoStore(const fs::path& folder) : folder_(folder) {
-    std::error_code code;
-    fs::create_directories(folder_, code);
-    if (!fs::is_directory(folder_, code))
-      throw Error(ErrorKind::output, fmt::format("the folder {} cannot be made", folder_.string()));
-    if (!fs::is_empty(folder_, code))
-      throw Error(ErrorKind::output, fmt::format("{} is not empty", folder_.string()),
-                  "remove it or choose another folder");
-  }
+  explicit VideoStore(const fs::path& folder) : folder_(folder) {}
 
   void add(const training::Clip& clip) override {
     const std::string name = fmt::format("clip-{:05}.mp4", count_++);
     media::OutputOptions output;
-    output.path = folder_ / name;
+    output.path = folder_.file(name);
     output.frames = static_cast<int>(clip.frames.size(0));
     output.height = static_cast<int>(clip.frames.size(1));
     output.width = static_cast<int>(clip.frames.size(2));
@@ -78,10 +71,13 @@ class VideoStore : public ClipStore {
               "\n";
   }
 
-  void finish() override { write_text_file(folder_ / kAnnotations, lines_, false); }
+  void finish() override {
+    write_text_file(folder_.file(kAnnotations), lines_, false);
+    folder_.keep();
+  }
 
  private:
-  fs::path folder_;
+  NewFolder folder_;
   std::string lines_;
   int count_ = 0;
 };

@@ -14,6 +14,7 @@
 #include "pipeline/threads.h"
 #include "svd/error.h"
 #include "training/trainer.h"
+#include "weights/model_search.h"
 
 namespace svd::cli {
 namespace {
@@ -42,7 +43,8 @@ std::string memory_hint(const training::TrainConfig& config) {
 }  // namespace
 
 void train(const TrainOptions& options, Console& console, SignalWatcher& signals) {
-  const training::TrainConfig config = training::read_train_config(options.config);
+  training::TrainConfig config = training::read_train_config(options.config);
+  config.model = weights::find_model(config.model.string(), {}).path;
 #ifdef SVD_HAVE_MEDIA
   check_samples(config);
 #else

@@ -14,6 +14,7 @@
 #include "cli/options.h"
 #include "media/image_reader.h"
 #include "media/plot.h"
+#include "svd/error.h"
 #include "training/trainer.h"
 
 namespace svd::cli {
@@ -67,7 +68,13 @@ void try_to(Console& console, const std::string& what, const std::function<void(
 }  // namespace
 
 void check_samples(const training::TrainConfig& config) {
-  for (const std::string& picture : config.samples) media::read_image(picture);
+  for (const std::string& picture : config.samples) {
+    try {
+      media::read_image(picture);
+    } catch (const Error& error) {
+      throw Error(error.kind(), fmt::format("'samples': {}", error.what()), error.hint());
+    }
+  }
 }
 
 void show_training(const training::TrainConfig& config, std::int64_t step, const fs::path& model,

@@ -43,8 +43,10 @@ Batches::Batches(const TrainConfig& config)
   if (batches_an_epoch_ == 0)
     throw Error(
         ErrorKind::usage,
-        fmt::format("the data hold {} fitting clips, too few for a batch of {}", clips_, batch_),
-        "clips of a batch have one size and number of frames");
+        fmt::format("'data' has no 'batch' of {} clips of one size with at least {} frames{}",
+                    batch_, std::max<std::int64_t>(1, config.frames),
+                    config.motions.empty() ? "" : " and one of the 'motions'"),
+        fmt::format("{} clips fit but for their size", clips_));
 }
 
 std::vector<ClipRef> Batches::shapes() const {

@@ -64,17 +64,6 @@ ClipInfo parse_line(const std::string& line, const std::string& source) {
 
 }  // namespace
 
-ClipCacheWriter::ClipCacheWriter(fs::path folder) : folder_(std::move(folder)) {
-  std::error_code code;
-  if (fs::exists(folder_ / kIndex, code))
-    throw Error(ErrorKind::output, fmt::format("{} holds a dataset already", folder_.string()),
-                "remove it or choose another folder");
-  fs::create_directories(folder_, code);
-  if (code)
-    throw Error(ErrorKind::output,
-                fmt::format("the folder {} cannot be made: {}", folder_.string(), code.message()));
-}
-
 void ClipCacheWriter::add(const Clip& clip) {
   Pending& pending = pending_[clip.frames.sizes().vec()];
   ClipInfo info;
@@ -96,7 +85,7 @@ void ClipCacheWriter::add(const Clip& clip) {
 void ClipCacheWriter::flush(Pending& pending) {
   if (pending.frames.empty()) return;
   const std::string name = fmt::format("shard-{:05}.safetensors", shards_++);
-  weights::save_safetensors(folder_ / name, {{kFrames, at::stack(pending.frames)}});
+  weights::save_safetensors(folder_.file(name), {{kFrames, at::stack(pending.frames)}});
   for (std::size_t row = 0; row < pending.infos.size(); ++row) {
     pending.infos[row].shard = name;
     pending.infos[row].row = static_cast<std::int64_t>(row);
@@ -109,7 +98,8 @@ void ClipCacheWriter::finish() {
   for (auto& [shape, pending] : pending_) flush(pending);
   std::string text;
   for (const std::string& line : lines_) text += line + "\n";
-  write_text_file(folder_ / kIndex, text, false);
+  write_text_file(folder_.file(kIndex), text, false);
+  folder_.keep();
 }
 
 ClipCache::ClipCache(fs::path folder) : folder_(std::move(folder)) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/new_folder.h"
 #include "training/synth.h"
 #include "weights/safetensors.h"
 
@@ -37,11 +38,12 @@ struct ClipInfo {
   std::optional<Flow> flow = {};
 };
 
-/// Writes a cache. Shards are complete or absent; clips.jsonl is written last, by `finish`.
+/// Writes a cache. Shards are complete or absent; clips.jsonl is written last, by `finish`, without
+/// which nothing stays.
 class ClipCacheWriter {
  public:
-  /// Makes the folder. Throws Error{output} if it holds a cache already.
-  explicit ClipCacheWriter(std::filesystem::path folder);
+  /// Makes the folder. Throws Error{output} if it holds anything already.
+  explicit ClipCacheWriter(const std::filesystem::path& folder) : folder_(folder) {}
   void add(const Clip& clip);
   void finish();
   /// Added so far.
@@ -55,7 +57,7 @@ class ClipCacheWriter {
   using Shape = std::vector<std::int64_t>;
   void flush(Pending& pending);
 
-  std::filesystem::path folder_;
+  NewFolder folder_;
   std::map<Shape, Pending> pending_;
   std::vector<std::string> lines_;
   std::int64_t clips_ = 0;

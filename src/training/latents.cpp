@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <system_error>
 
 #include "pipeline/conditioning.h"
@@ -26,19 +27,26 @@ const nn::BeforeUnit kNothing = [](const nn::Module&) {};
 constexpr std::int64_t kPixels = std::int64_t{4} << 20;  // that are encoded at once
 constexpr const char* kDataset = "dataset";              // of a file's metadata: which clips
 
-/// Empty where there is no such file, or one of other clips.
+std::shared_ptr<const weights::SafetensorsFile> open_if_whole(const fs::path& path) {
+  try {
+    return weights::SafetensorsFile::open(path);
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
+/// Empty where there is no such file, a damaged one, or one of other clips.
 std::vector<at::Tensor> stored_latents(const fs::path& path, const ClipCache& cache) {
   std::error_code code;
   if (!fs::exists(path, code)) return {};
-  const auto file = weights::SafetensorsFile::open(path);
+  const auto file = open_if_whole(path);
+  if (!file) return {};
   const auto dataset = file->metadata().find(kDataset);
   if (dataset == file->metadata().end() || dataset->second != cache.id()) return {};
   std::vector<at::Tensor> latents;
   for (std::size_t i = 0; i < cache.clips().size(); ++i) {
     const weights::TensorInfo* const info = file->find(std::to_string(i));
-    if (info == nullptr)
-      throw Error(ErrorKind::usage, fmt::format("{} does not fit its dataset", path.string()),
-                  "remove it");
+    if (info == nullptr) return {};
     latents.push_back(file->tensor(*info));
   }
   return latents;

@@ -26,6 +26,12 @@ Stage stage_of(const JsonObject& object) {
   object.fail("stage", "vae_image, vae_video, image, video or lora");
 }
 
+std::filesystem::path path_of(const JsonObject& object, const std::string& key) {
+  const std::string path = object.string(key);
+  if (path.empty()) object.fail(key, "a folder");
+  return path;
+}
+
 NoiseLevels noise_of(const JsonObject& object, const std::string& key, NoiseLevels fallback) {
   if (!object.has(key)) return fallback;
   const JsonObject levels = object.object(key);
@@ -89,13 +95,17 @@ TrainConfig read_train_config(const std::filesystem::path& path) {
   object.allow_only(known_keys());
   TrainConfig config;
   config.stage = stage_of(object);
-  config.model = object.string("model");
-  config.output = object.string("output");
-  for (const std::string& folder : object.strings("data", 1, 1000))
+  config.model = path_of(object, "model");
+  config.output = path_of(object, "output");
+  for (const std::string& folder : object.strings("data", 1, 1000)) {
+    if (folder.empty()) object.fail("data", "folders of datasets");
     config.data.emplace_back(folder);
+  }
   if (object.has("motions")) config.motions = object.strings("motions", 0, 100);
   for (const std::string& motion : config.motions)
-    if (!motion_named(motion)) object.fail("motions", "names such as pan_left or zoom_in");
+    if (!motion_named(motion))
+      object.fail("motions",
+                  "names such as pan_left or zoom_in; " + printable(motion) + " is none");
 
   const auto count = [&](const char* key, std::int64_t min, std::int64_t& value) {
     value = object.integer(key, min, kMany, value);

@@ -176,7 +176,10 @@ class Run {
     optimiser_.set_steps_done(step_);
     write_text_file(config_.output / kMetrics, metrics_until(config_.output / kMetrics, step_),
                     true);
-    hooks_.on_message(fmt::format("going on after step {}", step_));
+    hooks_.on_message(step_ < config_.steps
+                          ? fmt::format("going on after step {}", step_)
+                          : fmt::format("nothing is left to do: {} of {} 'steps' are done", step_,
+                                        config_.steps));
   }
 
   void steps(const std::stop_token& stop) {
@@ -265,6 +268,9 @@ void train(const TrainConfig& config, const c10::Device& device, bool resume,
     throw Error(ErrorKind::output,
                 fmt::format("{} holds a training run already", config.output.string()),
                 "go on with --resume, or choose another output");
+  if (fs::is_regular_file(config.model, code))
+    throw Error(ErrorKind::model, fmt::format("'model' is the file {}, expected a diffusers folder",
+                                              config.model.string()));
   if (fs::equivalent(config.output, config.model, code))
     throw Error(ErrorKind::usage,
                 fmt::format("'output' and 'model' are both {}", config.output.string()),

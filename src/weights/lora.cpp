@@ -135,9 +135,11 @@ void Lora::add_to(Fingerprint& fingerprint) const {
 
 LoraChoice parse_lora(const std::string& text) {
   const auto fail = [&] {
-    throw Error(ErrorKind::usage, fmt::format("--lora {}: expected NAME or FILE, or with a "
-                                              "strength like zoom:0.8",
-                                              printable(text)));
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("--lora {0}: expected NAME or FILE, or with a strength from -{1} to {1} "
+                    "like zoom:0.8",
+                    printable(text), kMostStrength));
   };
   LoraChoice choice{text, 1};
   const std::size_t colon = text.rfind(':');
@@ -147,7 +149,7 @@ LoraChoice parse_lora(const std::string& text) {
     char* end = nullptr;
     choice.strength = std::strtod(number.c_str(), &end);
     if (number.empty() || *end != '\0' || !std::isfinite(choice.strength) ||
-        std::abs(choice.strength) > 100)
+        std::abs(choice.strength) > kMostStrength)
       fail();
   }
   if (choice.name.empty()) fail();
@@ -158,6 +160,10 @@ fs::path find_lora(const std::string& name, const fs::path& model,
                    const std::optional<fs::path>& models_dir) {
   std::error_code code;
   if (fs::is_regular_file(name, code)) return name;
+  if (fs::is_directory(name, code))
+    throw Error(ErrorKind::model, fmt::format("--lora {}: is a folder", printable(name)),
+                fmt::format("name the file in it, as {}",
+                            (fs::path(name) / "pytorch_lora_weights.safetensors").string()));
   const fs::path folder = fs::is_directory(model, code) ? model : model.parent_path();
   std::vector<fs::path> places = {folder / "loras"};
   if (models_dir) places.push_back(*models_dir / "loras");

@@ -56,6 +56,8 @@ class Lora {
   std::map<std::string, Pair> pairs_;
 };
 
+inline constexpr int kMostStrength = 100;  ///< of either sign
+
 /// "NAME_OR_FILE[:strength]" taken apart. Throws Error{usage}.
 struct LoraChoice {
   std::string name;

@@ -103,7 +103,7 @@ END
   config video samples '["nothing.png"]' output '"other"'
   run "$SVD_GEN" train --config config.json
   [ "$status" -eq 3 ]
-  [[ "$output" == *"nothing.png"* ]]
+  [[ "$output" == *"'samples': nothing.png"* ]]
 }
 
 @test "settings that a stage does not read are refused" {
@@ -190,10 +190,83 @@ END
   [ ! -e s ]
   mkdir used
   touch used/clip-00000.mp4
-  run "$SVD_GEN" synth used --videos --clips 1 --frames 2 --sizes 64x64
-  [ "$status" -eq 6 ]
-  [[ "$output" == *"used is not empty"* ]]
+  for command in 'synth used --videos' 'synth used' 'dataset used --from .'; do
+    # shellcheck disable=SC2086
+    run "$SVD_GEN" $command --frames 2
+    [ "$status" -eq 6 ]
+    [[ "$output" == *"used is not empty"* ]]
+  done
+  [ "$(ls used)" = clip-00000.mp4 ]
   [ ! -s used/clip-00000.mp4 ]
+}
+
+@test "what is not finished leaves nothing behind" {
+  for options in '--videos' ''; do
+    # shellcheck disable=SC2086
+    "$SVD_GEN" synth far/s --clips 100000 --sizes 256x256 $options &
+    for ((i = 0; i < 600; ++i)); do
+      [ -n "$(ls far/s 2>/dev/null)" ] && break
+      sleep 0.05
+    done
+    kill -TERM $!
+    status=0
+    wait $! || status=$?
+    [ "$status" -eq 143 ]
+    [ ! -e far/s ]
+  done
+  mkdir empty
+  run "$SVD_GEN" dataset d --from empty
+  [ "$status" -eq 3 ]
+  [ ! -e d ]
+}
+
+@test "datasets, models and LoRAs are named in what is wrong with them" {
+  "$SVD_GEN" synth data --clips 2 --frames 3 --sizes 64x64 -q --motions still
+  refused() {  # MESSAGE STAGE [KEY VALUE]...
+    local message=$1
+    shift
+    config "$@"
+    run "$SVD_GEN" train --config config.json
+    [ "$status" -eq 2 ] || [ "$status" -eq 4 ]
+    [[ "$output" == *"$message"* ]]
+    [ ! -e run ]
+  }
+  refused "'output' is ''" video output '""'
+  refused "'model' is ''" video model '""'
+  refused "'model' is the file in.png" video model '"in.png"'
+  refused "'zooms' is none" video motions '["zooms", "still"]'
+  refused "'data' has no 'batch' of 2 clips of one size with at least 9 frames and one of the 'motions'" video frames 9 motions '["still"]'
+  refused "did you mean tiny" video model '"tinny"'
+  run "$SVD_GEN" train config.json
+  [[ "$output" == *"--config config.json"* ]]
+  config video steps 1 batch 1 model '"tiny"' frames 1
+  "$SVD_GEN" train --config config.json -q
+  [ -e run/model/unet/config.json ]
+  render() { "$SVD_GEN" -i in.png -m tiny -o x.mp4 --lora "$1"; }
+  run render zoom:101
+  [ "$status" -eq 2 ]
+  [[ "$output" == *"strength from -100 to 100"* ]]
+  run render zoom:0,8
+  [ "$status" -eq 2 ]
+  [[ "$output" == *"a strength has a point"* ]]
+  run render run
+  [ "$status" -eq 4 ]
+  [[ "$output" == *"is a folder"*"run/pytorch_lora_weights.safetensors"* ]]
+}
+
+@test "damaged latents are made again, and a run that is done says so" {
+  "$SVD_GEN" synth data --clips 2 --frames 3 --sizes 64x64 -q
+  config video steps 1
+  "$SVD_GEN" train --config config.json -q --threads 1
+  latents=$(ls data/latents-*)
+  cp "$latents" whole
+  truncate -s 500 "$latents"
+  config video steps 1 output '"again"'
+  "$SVD_GEN" train --config config.json -q --threads 1
+  cmp "$latents" whole
+  run "$SVD_GEN" train --config config.json --resume
+  [ "$status" -eq 0 ]
+  [[ "$output" == *"nothing is left to do: 1 of 1 'steps' are done"* ]]
 }
 
 @test "what is wrong with a training file is said before anything is read" {
@@ -254,15 +327,17 @@ END
   run "$SVD_GEN" train --config config.json --resume
   [ "$status" -eq 4 ]
   [[ "$output" == *"no checkpoint of a training run"* ]]
-  # Other clips in the dataset's folder.
+  # Latents of other clips.
   config video steps 1 output '"one"' learning_rate 0.0
   "$SVD_GEN" train --config config.json -q
-  cp data/latents-* before
-  rm data/clips.jsonl data/shard-*
+  mkdir before
+  mv data/latents-* before
+  rm -r data
   "$SVD_GEN" synth data --clips 4 --frames 3 --sizes 64x64 --seed 9 -q
+  cp before/* data
   config video steps 1 output '"two"' learning_rate 0.0
   "$SVD_GEN" train --config config.json -q
-  run ! cmp -s before data/latents-*
+  run ! diff -q before data/latents-*
 }
 
 @test "--lora changes the clip, is recorded and replayed" {
@@ -289,6 +364,7 @@ END
   cmp lora.mkv again.mkv
   run "$SVD_GEN" replay lora.mkv -m "$REPOSITORY/tests/golden/model" -o other.mkv --lora "pytorch_lora_weights.safetensors:2"
   [ "$status" -eq 4 ]
+  [[ "$output" == *"--lora the LoRAs"* ]]
 }
 
 @test "dataset measures by optical flow what synth knows" {
@@ -314,6 +390,8 @@ END
   "$SVD_GEN" dataset few --from v --frames 3 --size 64x64 --fps 5 --least-motion 0.3 -q 2>/dev/null
   [ "$(wc -l <few/clips.jsonl)" -lt 7 ]
   grep -q '"fps":5.0' few/clips.jsonl
+  "$SVD_GEN" dataset both --from v --from v --frames 6 --size 128x128 -q 2>/dev/null
+  [ "$(wc -l <both/clips.jsonl)" -eq 14 ]
   mkdir none
   run "$SVD_GEN" dataset e --from none
   [ "$status" -eq 3 ]
