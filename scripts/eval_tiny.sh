@@ -88,12 +88,12 @@ compare() {
     stem=$(basename "$clip" .mp4)
     ffmpeg -v error -i "$clip" -vf "loop=$last:1:0,trim=end_frame=$frames,$count" "${lossless[@]}" \
       "$name-repeated/$stem-1.mkv"
-    ffmpeg -v error -i "$clip" -filter_complex "split[a][b]; [a]loop=$last:1:0,trim=end_frame=$frames,$count[a];
-      [b]reverse,loop=$last:1:0,trim=end_frame=$frames,$count[b]; [a][b]blend=all_expr=A*(1-T*$rate/$last)+B*T*$rate/$last" \
+    ffmpeg -v error -i "$clip" -filter_complex "split[a][b]; [a]loop=$last:1:0,trim=end_frame=$frames,${count}[a];
+      [b]reverse,loop=$last:1:0,trim=end_frame=$frames,${count}[b]; [a][b]blend=all_expr=A*(1-T*$rate/$last)+B*T*$rate/$last" \
       "${lossless[@]}" "$name-faded/$stem-1.mkv"
     for kind in model repeated faded; do
       ffmpeg -v error -i "$name-$kind/$stem-1.mkv" -i "$clip" -f null - \
-        -lavfi "[0:v]$video,$count[a]; [1:v]$video,$count[b]; [a][b]psnr=stats_file=$name-$kind/$stem.psnr"
+        -lavfi "[0:v]$video,${count}[a]; [1:v]$video,${count}[b]; [a][b]psnr=stats_file=$name-$kind/$stem.psnr"
     done
   done
   for kind in repeated faded; do motion "$name-$kind"; done

@@ -121,3 +121,13 @@ build() {
     cmake --build --preset "$preset" -j "$(jobs)" "${targets[@]}" >&2
   )
 }
+
+# build_svd_gen: the program in build/release, with the CUDA module where set-up brought CUDA libraries.
+build_svd_gen() {
+  local -a options=(-DSVD_CUDA=OFF) targets=(svd-gen)
+  if wants_cuda && [[ -e $(torch_dir)/lib/libtorch_cuda.so ]]; then
+    mapfile -t options < <(cuda_cmake_options)
+    targets+=(svd_cuda)
+  fi
+  build release "${options[@]}" "${targets[@]}"
+}

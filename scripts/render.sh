@@ -44,12 +44,6 @@ if [[ -z $output ]]; then
 fi
 
 "$root/scripts/setup.sh" "${setup_options[@]}"
-targets=(svd-gen)
-options=(-DSVD_CUDA=OFF)
-if wants_cuda && [[ -e $(torch_dir)/lib/libtorch_cuda.so ]]; then
-  mapfile -t options < <(cuda_cmake_options)
-  targets+=(svd_cuda)
-fi
-build release "${options[@]}" "${targets[@]}"
+build_svd_gen
 "$root/build/release/svd-gen" "${defaults[@]}" "$@"
 [[ ! -e $output ]] || say "The video is in $output"

@@ -1,18 +1,22 @@
 #!/usr/bin/env bash
 # Trains the bundled model from nothing: draws clips, trains the autoencoder and the UNet; and LoRAs for it.
 #
-#   scripts/train_tiny.sh [--torch DIR] [STAGE...]
+#   scripts/train_tiny.sh [--torch DIR] [--cuda|--no-cuda] [--rehearse] [STAGE...]
 #
+#   --rehearse  a few clips and two steps of each stage, in build/rehearsal: whether all of it runs, in minutes
 #   STAGE  data, vae, video, finetune, pan, high-noise, camera, settle, finish, decoder, lora-static, lora-zoom,
 #          lora-horizontal; the default is all, in this order
 #
-# What a stage leaves is in build/train; one that was stopped goes on from its last checkpoint. The result
-# is build/train/tiny-svd, a folder for --model. docs/tiny-model.md records how the bundled one was made. Hours.
+# What a stage leaves is in build/train; a stage that was stopped goes on from its last checkpoint. The result
+# is build/train/tiny-svd, a folder for --model. docs/tiny-model.md records how the bundled one was made.
+# Hours on two cores; a GPU is used where set-up finds one (not tried yet).
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 all=(data vae video finetune pan high-noise camera settle finish decoder lora-static lora-zoom lora-horizontal)
 stages=()
+train=build/train
+rehearse=false
 take_setup_options "$@"
 set -- "${rest[@]}"
 while (($#)); do
@@ -20,6 +24,10 @@ while (($#)); do
     -h | --help)
       sed -n '2,/^# shellcheck/{/^# shellcheck/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"
       exit 0
+      ;;
+    --rehearse)
+      rehearse=true
+      train=build/rehearsal
       ;;
     *)
       printf '%s\n' "${all[@]}" | grep -qxF -e "$1" || fail "unknown stage $1" "--help lists them"
@@ -30,13 +38,38 @@ while (($#)); do
 done
 ((${#stages[@]})) || stages=("${all[@]}")
 
-"$root/scripts/setup.sh" --no-cuda "${setup_options[@]}"
-build release -DSVD_CUDA=OFF svd-gen
+"$root/scripts/setup.sh" "${setup_options[@]}"
+build_svd_gen
 cd "$root"
 svd_gen=$root/build/release/svd-gen
 
-# draw NAME SVD-GEN'S OPTIONS...: clips in build/train/NAME, unless they are there.
-draw() { [[ -e build/train/$1/clips.jsonl ]] || "$svd_gen" synth "build/train/$1" "${@:2}"; }
+mkdir -p "$train"
+
+# draw NAME SVD-GEN'S OPTIONS...: clips in a dataset of that name, unless they are there.
+draw() {
+  local few=()
+  ! $rehearse || few=(--clips 24)
+  [[ -e $train/$1/clips.jsonl ]] || "$svd_gen" synth "$train/$1" "${@:2}" "${few[@]}"
+}
+
+# config_of STAGE: the name of its training file, for a rehearsal of a short one.
+config_of() {
+  local file=configs/train/tiny-$1.json
+  if $rehearse; then
+    python3 - "$file" "$train" >"$train/tiny-$1.json" <<'END'
+import json
+import sys
+
+settings = json.loads(open(sys.argv[1]).read().replace("build/train/", sys.argv[2] + "/"))
+settings |= {"steps": 2, "log_every": 1}
+if "samples" in settings:
+    settings["samples"] = settings["samples"][:1]
+print(json.dumps(settings))
+END
+    file=$train/tiny-$1.json
+  fi
+  echo "$file"
+}
 
 for stage in "${stages[@]}"; do
   say "Stage $stage"
@@ -56,15 +89,15 @@ for stage in "${stages[@]}"; do
     continue
   fi
   resume=()
-  [[ ! -e build/train/tiny-$stage/checkpoint.safetensors ]] || resume=(--resume)
-  "$svd_gen" train --config "configs/train/tiny-$stage.json" "${resume[@]}"
+  [[ ! -e $train/tiny-$stage/checkpoint.safetensors ]] || resume=(--resume)
+  "$svd_gen" train --config "$(config_of "$stage")" "${resume[@]}"
 done
 
-[[ -e build/train/tiny-decoder/model ]] || exit 0
-rm -rf build/train/tiny-svd
-cp -r build/train/tiny-decoder/model build/train/tiny-svd
+[[ -e $train/tiny-decoder/model ]] || exit 0
+rm -rf "$train/tiny-svd"
+cp -r "$train/tiny-decoder/model" "$train/tiny-svd"
 for name in horizontal zoom static; do
-  lora=build/train/tiny-lora-$name/model/pytorch_lora_weights.safetensors
-  [[ ! -e $lora ]] || install -D -m 644 "$lora" "build/train/tiny-svd/loras/$name.safetensors"
+  lora=$train/tiny-lora-$name/model/pytorch_lora_weights.safetensors
+  [[ ! -e $lora ]] || install -D -m 644 "$lora" "$train/tiny-svd/loras/$name.safetensors"
 done
-say "The model is in build/train/tiny-svd"
+say "The model is in $train/tiny-svd"
