@@ -49,7 +49,9 @@ mkdir -p "$train"
 draw() {
   local few=()
   ! $rehearse || few=(--clips 24)
-  [[ -e $train/$1/clips.jsonl ]] || "$svd_gen" synth "$train/$1" "${@:2}" "${few[@]}"
+  [[ ! -e $train/$1/clips.jsonl ]] || return 0
+  rm -rf "${train:?}/$1"  # what a killed run left
+  "$svd_gen" synth "$train/$1" "${@:2}" "${few[@]}"
 }
 
 # config_of STAGE: the name of its training file, for a rehearsal of a short one.

@@ -1,39 +1,61 @@
 #include "base/new_folder.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <system_error>
-#include <utility>
 
+#include "base/atomic_file.h"
 #include "svd/error.h"
 
 namespace svd {
+namespace {
 
-NewFolder::NewFolder(std::filesystem::path folder) : folder_(std::move(folder)) {
+namespace fs = std::filesystem;
+
+void check(const std::error_code& code, const fs::path& folder, const char* what) {
+  if (code)
+    throw Error(ErrorKind::output, fmt::format("the folder {} cannot be {}: {}", folder.string(),
+                                               what, code.message()));
+}
+
+/// A locked descriptor, or one without a lock where there are none.
+int lock(const fs::path& folder) {
+  const int file = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file < 0 || flock(file, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return file;
+  close(file);
+  throw Error(ErrorKind::output, fmt::format("{} is being written", folder.string()),
+              "choose another folder");
+}
+
+}  // namespace
+
+NewFolder::NewFolder(const fs::path& folder)
+    : folder_(folder.has_filename() ? folder : folder.parent_path()) {
   std::error_code code;
-  is_made_here_ = !std::filesystem::exists(folder_, code);
-  std::filesystem::create_directories(folder_, code);
-  if (code)
-    throw Error(ErrorKind::output,
-                fmt::format("the folder {} cannot be made: {}", folder_.string(), code.message()));
-  const bool is_empty = std::filesystem::is_empty(folder_, code);
-  if (code)
-    throw Error(ErrorKind::output,
-                fmt::format("the folder {} cannot be read: {}", folder_.string(), code.message()));
+  is_made_here_ = fs::create_directories(folder_, code);
+  check(code, folder_, "made");
+  remove_abandoned(folder_);
+  const bool is_empty = fs::is_empty(folder_, code);
+  check(code, folder_, "read");
   if (!is_empty)
     throw Error(ErrorKind::output, fmt::format("{} is not empty", folder_.string()),
                 "empty it or choose another folder");
+  lock_ = lock(folder_);
 }
 
 NewFolder::~NewFolder() {
-  if (is_kept_) return;
   std::error_code ignored;
-  for (const auto& file : files_) std::filesystem::remove(file, ignored);
-  if (is_made_here_) std::filesystem::remove(folder_, ignored);
+  if (!is_kept_) {
+    for (const fs::path& file : files_) fs::remove(file, ignored);
+    if (is_made_here_) fs::remove(folder_, ignored);
+  }
+  if (lock_ >= 0) close(lock_);
 }
 
-std::filesystem::path NewFolder::file(const std::string& name) {
-  return files_.emplace_back(folder_ / name);
-}
+fs::path NewFolder::file(const std::string& name) { return files_.emplace_back(folder_ / name); }
 
 }  // namespace svd

@@ -7,11 +7,12 @@
 namespace svd {
 
 /// A folder that a command fills with files. Destroyed without `keep`, it loses the files that were
-/// named, and goes itself if it was made here.
+/// named, and goes itself if it was made here; folders above it stay. It is locked (flock) as long
+/// as this lives, where the file system has locks.
 class NewFolder {
  public:
   /// Makes the folder and those above it; one that is there has to be empty. Throws Error{output}.
-  explicit NewFolder(std::filesystem::path folder);
+  explicit NewFolder(const std::filesystem::path& folder);
   ~NewFolder();
   NewFolder(const NewFolder&) = delete;
   NewFolder& operator=(const NewFolder&) = delete;
@@ -26,6 +27,7 @@ class NewFolder {
   std::filesystem::path folder_;
   bool is_made_here_ = false;
   bool is_kept_ = false;
+  int lock_ = -1;  ///< a descriptor of the folder
   std::vector<std::filesystem::path> files_;
 };
 

@@ -3,7 +3,8 @@
 #include <c10/util/Exception.h>
 
 #include <new>
-#include <string_view>
+
+#include "pipeline/errors.h"
 
 namespace svd::cli {
 namespace {
@@ -19,17 +20,9 @@ Failure failure(ErrorKind kind, std::string message, std::string hint) {
   return {kind, std::move(message), std::move(hint), static_cast<int>(kind)};
 }
 
-/// torch's CPU allocator has no exception type of its own for memory that ran out.
-bool says_out_of_memory(std::string_view message) {
-  for (const char* phrase : {"out of memory", "can't allocate memory", "not enough memory"}) {
-    if (message.find(phrase) != std::string_view::npos) return true;
-  }
-  return false;
-}
-
 Failure of_torch(const c10::Error& error, bool verbose) {
   const std::string message = verbose ? error.what() : error.what_without_backtrace();
-  if (says_out_of_memory(error.what_without_backtrace()))
+  if (pipeline::is_out_of_memory(error))
     return failure(ErrorKind::device, "out of memory: " + message, kMemoryHint);
   return failure(ErrorKind::internal, message, kInternalHint);
 }
@@ -58,11 +51,6 @@ Failure describe_failure(const std::exception_ptr& exception, bool verbose, int 
     std::rethrow_exception(exception);
   } catch (const Error& error) {
     return of_error(error, verbose, signal);
-  } catch (const c10::OutOfMemoryError& error) {
-    return failure(
-        ErrorKind::device,
-        std::string("out of memory: ") + (verbose ? error.what() : error.what_without_backtrace()),
-        kMemoryHint);
   } catch (const c10::Error& error) {
     return of_torch(error, verbose);
   } catch (const std::bad_alloc&) {

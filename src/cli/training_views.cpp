@@ -15,7 +15,7 @@
 #include "media/image_reader.h"
 #include "media/plot.h"
 #include "svd/error.h"
-#include "training/trainer.h"
+#include "weights/lora.h"
 
 namespace svd::cli {
 namespace {
@@ -52,7 +52,7 @@ void render_sample(const training::TrainConfig& config, const std::string& pictu
   set("--threads", std::to_string(compute.threads));
   const bool is_lora = config.stage == training::Stage::lora;
   set("--model", (is_lora ? config.model : model).string());
-  if (is_lora) set("--lora", (model / training::kLoraFile).string());
+  if (is_lora) set("--lora", (model / weights::kLoraFile).string());
   Report report;
   ClipRenderer(console, {}, [&] { return stop; }).render(alone(read_job(raw)), report);
 }

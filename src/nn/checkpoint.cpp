@@ -1,6 +1,5 @@
 #include "nn/checkpoint.h"
 
-#include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/function.h>
@@ -11,46 +10,14 @@
 #include <memory>
 #include <utility>
 
+#include "nn/autocast.h"
+
 namespace svd::nn {
 namespace {
 
 thread_local bool enabled = false;
 
 using Compute = std::function<Tensor(const std::vector<Tensor>&)>;
-
-/// torch's autocast for devices of a type, which a thread has for itself: the backward pass of a
-/// CUDA device runs on another one.
-struct AutocastState {
-  bool enabled;
-  at::ScalarType dtype;
-
-  static AutocastState of(c10::DeviceType type) {
-    return {at::autocast::is_autocast_enabled(type), at::autocast::get_autocast_dtype(type)};
-  }
-  void set(c10::DeviceType type) const {
-    at::autocast::set_autocast_enabled(type, enabled);
-    at::autocast::set_autocast_dtype(type, dtype);
-  }
-};
-
-/// Sets it for a while.
-class Autocast {
- public:
-  Autocast(const AutocastState& state, c10::DeviceType type)
-      : previous_(AutocastState::of(type)), type_(type) {
-    state.set(type_);
-  }
-  ~Autocast() {
-    if (!previous_.enabled) at::autocast::clear_cache();  // of weights that the next step changes
-    previous_.set(type_);
-  }
-  Autocast(const Autocast&) = delete;
-  Autocast& operator=(const Autocast&) = delete;
-
- private:
-  AutocastState previous_;
-  c10::DeviceType type_;
-};
 
 c10::DeviceType device_type_of(const std::vector<Tensor>& inputs) {
   const auto first = std::find_if(inputs.begin(), inputs.end(),

@@ -54,6 +54,12 @@ bool needs_gradient(const T&... inputs) {
   return at::GradMode::is_enabled() && (inputs.requires_grad() || ...);
 }
 
+/// Under autocast, activations and weights may differ.
+template <class... T>
+bool are_of_one_type(const Tensor& x, const T&... others) {
+  return ((!others.defined() || others.scalar_type() == x.scalar_type()) && ...);
+}
+
 }  // namespace
 
 Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight, const Tensor& bias,
@@ -106,7 +112,7 @@ SumAndNorm add_layer_norm(const Tensor& x, const Tensor& other, const Tensor& ve
                   weight.numel() == x.size(2) && bias.numel() == x.size(2),
               "add_layer_norm: sizes do not go together with ", x.sizes());
   if (needs_gradient(x, other, vectors, weight, bias) || !has_own_version(op, x) ||
-      !fits_add_layer_norm_cuda(x.size(2))) {
+      !fits_add_layer_norm_cuda(x.size(2)) || !are_of_one_type(x, other, vectors, weight, bias)) {
     Tensor sum = other.defined() ? x + other : x;
     if (vectors.defined()) sum = sum + vectors.unsqueeze(1);
     return {sum, at::layer_norm(sum, weight.sizes(), weight, bias, eps)};
@@ -124,7 +130,7 @@ Tensor add_blend(const Tensor& x, const Tensor& start, const Tensor& end, double
   static const auto op = find_operation<AddBlend>();
   TORCH_CHECK(x.sizes() == start.sizes() && x.sizes() == end.sizes(), "add_blend: shapes ",
               x.sizes(), start.sizes(), end.sizes(), " do not go together");
-  if (needs_gradient(x, start, end) || !has_own_version(op, x))
+  if (needs_gradient(x, start, end) || !has_own_version(op, x) || !are_of_one_type(x, start, end))
     return x + at::lerp(start, end, share);
   const at::AutoDispatchBelowADInplaceOrView below_autograd;
   return op.call(x, start, end, share);

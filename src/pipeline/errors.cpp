@@ -24,11 +24,14 @@ namespace {
 bool is_out_of_memory(const std::exception& error) {
   if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return true;
   if (dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr) return true;
-  // The CPU allocator reports through a plain c10::Error.
+  // The CPU allocator and CUDA's libraries report through a plain c10::Error.
   const auto* const plain = dynamic_cast<const c10::Error*>(&error);
-  return plain != nullptr &&
-         std::string_view(plain->what_without_backtrace()).find("DefaultCPUAllocator") !=
-             std::string_view::npos;
+  if (plain == nullptr) return false;
+  const std::string_view message = plain->what_without_backtrace();
+  for (const char* phrase : {"DefaultCPUAllocator", "out of memory", "can't allocate memory",
+                             "not enough memory", "_STATUS_ALLOC_FAILED"})
+    if (message.find(phrase) != std::string_view::npos) return true;
+  return false;
 }
 
 void translate_torch_errors(const std::function<void()>& body) {

@@ -43,7 +43,7 @@ AdamW::AdamW(std::vector<Trainable> parameters, const TrainConfig& config)
     averages_.push_back(value.detach().clone());
     first_moments_.push_back(at::zeros_like(value));
     second_moments_.push_back(at::zeros_like(value));
-    steps_done_.push_back(at::zeros({}, value.options().requires_grad(false)));
+    steps_done_.push_back(at::zeros({}, value.options()));
     (value.dim() > 1 ? decaying_ : others_).push_back(i);
   }
 }

@@ -43,10 +43,11 @@ Batches::Batches(const TrainConfig& config)
   if (batches_an_epoch_ == 0)
     throw Error(
         ErrorKind::usage,
-        fmt::format("'data' has no 'batch' of {} clips of one size with at least {} frames{}",
-                    batch_, std::max<std::int64_t>(1, config.frames),
+        fmt::format("'data' has no 'batch' of {} clips of one size {}{}", batch_,
+                    config.frames > 0 ? fmt::format("with at least {} frames", config.frames)
+                                      : "and number of frames",
                     config.motions.empty() ? "" : " and one of the 'motions'"),
-        fmt::format("{} clips fit but for their size", clips_));
+        fmt::format("{} clips fit but for that", clips_));
 }
 
 std::vector<ClipRef> Batches::shapes() const {

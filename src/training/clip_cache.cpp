@@ -5,7 +5,6 @@
 
 #include <fstream>
 #include <set>
-#include <system_error>
 #include <utility>
 
 #include "base/atomic_file.h"

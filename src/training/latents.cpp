@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <system_error>
 
@@ -27,10 +28,12 @@ const nn::BeforeUnit kNothing = [](const nn::Module&) {};
 constexpr std::int64_t kPixels = std::int64_t{4} << 20;  // that are encoded at once
 constexpr const char* kDataset = "dataset";              // of a file's metadata: which clips
 
+/// Null for a file that can be read and is damaged.
 std::shared_ptr<const weights::SafetensorsFile> open_if_whole(const fs::path& path) {
   try {
     return weights::SafetensorsFile::open(path);
   } catch (const Error&) {
+    if (!std::ifstream(path)) throw;
     return nullptr;
   }
 }

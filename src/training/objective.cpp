@@ -24,7 +24,7 @@ NamedTensors with_values(const std::vector<nn::Parameter>& parameters,
   std::size_t next = 0;
   for (const nn::Parameter& parameter : parameters) {
     const at::Tensor value =
-        is_trained(parameter.name) ? values[next++] : parameter.tensor->detach();
+        (is_trained(parameter.name) ? values[next++] : parameter.tensor->detach()).cpu();
     tensors.emplace_back(parameter.name, float16 ? value.to(at::kHalf) : value);
   }
   return tensors;

@@ -151,7 +151,7 @@ nlohmann::ordered_json to_json(const TrainConfig& config) {
   std::vector<std::string> data;
   for (const auto& folder : config.data) data.push_back(folder.string());
   return {{"stage", to_string(config.stage)},
-          {"model", config.model.string()},
+          {"model", config.model_name.empty() ? config.model.string() : config.model_name},
           {"output", config.output.string()},
           {"data", data},
           {"motions", config.motions},

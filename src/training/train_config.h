@@ -31,6 +31,7 @@ struct NoiseLevels {
 struct TrainConfig {
   Stage stage = Stage::video;
   std::filesystem::path model;  ///< diffusers folder; parts without weights are initialised
+  std::string model_name;       ///< as the file has it, where `model` was looked up by name
   std::filesystem::path
       output;  ///< folder of the run: model/, checkpoint.safetensors, metrics.jsonl
   std::vector<std::filesystem::path> data;  ///< caches

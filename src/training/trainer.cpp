@@ -259,15 +259,27 @@ class Run {
 
 }  // namespace
 
-void train(const TrainConfig& config, const c10::Device& device, bool resume,
-           const TrainHooks& hooks, std::stop_token stop) {
-  // Before networks are loaded and clips are encoded.
+void check_run(const TrainConfig& config, bool resume) {
   std::error_code code;
   const bool is_begun = fs::exists(config.output / kCheckpoint, code);
+  if (!is_begun && resume)
+    throw Error(ErrorKind::usage,
+                fmt::format("--resume: {} holds no checkpoint", config.output.string()));
   if (is_begun && !resume)
     throw Error(ErrorKind::output,
                 fmt::format("{} holds a training run already", config.output.string()),
                 "go on with --resume, or choose another output");
+  if (!is_begun && fs::exists(config.output / kModel, code))
+    throw Error(ErrorKind::output,
+                fmt::format("{} is there already", (config.output / kModel).string()),
+                "remove it or choose another output");
+  if (resume) open_begun_run(config);
+}
+
+void train(const TrainConfig& config, const c10::Device& device, bool resume,
+           const TrainHooks& hooks, std::stop_token stop) {
+  check_run(config, resume);
+  std::error_code code;
   if (fs::is_regular_file(config.model, code))
     throw Error(ErrorKind::model, fmt::format("'model' is the file {}, expected a diffusers folder",
                                               config.model.string()));
@@ -275,18 +287,9 @@ void train(const TrainConfig& config, const c10::Device& device, bool resume,
     throw Error(ErrorKind::usage,
                 fmt::format("'output' and 'model' are both {}", config.output.string()),
                 "choose another output");
-  if (!is_begun && resume)
-    throw Error(ErrorKind::usage,
-                fmt::format("--resume: {} holds no checkpoint", config.output.string()));
-  if (!is_begun && fs::exists(config.output / kModel, code))
-    throw Error(ErrorKind::output,
-                fmt::format("{} is there already", (config.output / kModel).string()),
-                "remove it or choose another output");
-  BegunRun begun;
-  if (resume) begun = open_begun_run(config);
   Run run(config, device, hooks, stop);
   if (resume)
-    run.restore(std::exchange(begun, {}));
+    run.restore(open_begun_run(config));
   else
     run.start_anew();
   run.steps(stop);

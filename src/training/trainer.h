@@ -13,9 +13,6 @@
 
 namespace svd::training {
 
-/// What the stage lora leaves in the model folder, diffusers' name.
-inline constexpr const char* kLoraFile = "pytorch_lora_weights.safetensors";
-
 /// A step of training, as the metrics have it.
 struct StepReport {
   std::int64_t step = 0;  ///< steps done
@@ -36,13 +33,17 @@ struct TrainHooks {
   std::function<void(std::int64_t step, const std::filesystem::path& model)> on_checkpoint;
 };
 
+/// What is wrong with beginning, or resuming, the run of `config`, as far as that needs no model
+/// and no data. Throws Error{usage}, Error{output} or, of a damaged checkpoint, Error{model}.
+void check_run(const TrainConfig& config, bool resume);
+
 /// Trains as `config` says on `device`, whose CUDA module is loaded. In its output folder it leaves
 ///
 ///     config.json              what was asked for
 ///     metrics.jsonl            a StepReport a line
 ///     checkpoint.safetensors   parameters, averages and moments: what `resume` goes on from
 ///     model/                   a diffusers folder with the averaged weights; of the stage lora
-///                              kLoraFile alone
+///                              weights::kLoraFile alone
 ///
 /// where the last two are written anew at every checkpoint and at the end. All that is random in a
 /// step comes from the seed and the step's number, so that a resumed run computes what an

@@ -14,16 +14,17 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "base/atomic_file.h"
+#include "nn/autocast.h"
 #include "nn/checkpoint.h"
-#include "training/autocast.h"
 #include "training/draw.h"
 #include "training/model_folder.h"
-#include "training/trainer.h"
 #include "training/unet_start.h"
 #include "training/weights_in.h"
 #include "weights/config_reader.h"
+#include "weights/lora.h"
 #include "weights/safetensors.h"
 
 namespace svd::training {
@@ -139,11 +140,12 @@ const UNetObjective::Picture& UNetObjective::drawn_picture(const ClipRef& clip,
   const std::int64_t draw =
       at::randint(config_.augmentation_draws, {1}, generator, at::kLong).item<std::int64_t>();
   const auto [place, is_new] = pictures_.try_emplace({clip.cache, clip.index, draw});
-  if (is_new) {
+  if (is_new) {  // kept on the CPU: there may be many
     const std::uint64_t number =
         clip.index * std::uint64_t(config_.augmentation_draws) + static_cast<std::uint64_t>(draw);
     Draw seeds((config_.seed ^ kPictures) + number * 0x9e3779b97f4a7c15U);
-    place->second = picture_of(clip, at::detail::createCPUGenerator(seeds.seed()));
+    const Picture picture = picture_of(clip, at::detail::createCPUGenerator(seeds.seed()));
+    place->second = {picture.strength, picture.embed.cpu(), picture.latents.cpu()};
   }
   return place->second;
 }
@@ -155,8 +157,8 @@ UNetObjective::Conditions UNetObjective::conditions_of(const std::vector<ClipRef
   for (const ClipRef& clip : clips) {
     const Picture picture = config_.augmentation_draws > 0 ? drawn_picture(clip, generator)
                                                            : picture_of(clip, generator);
-    embeds.push_back(picture.embed);
-    latents.push_back(picture.latents);
+    embeds.push_back(picture.embed.to(device_));
+    latents.push_back(picture.latents.to(device_));
     const double bucket = config_.any_motion_bucket
                               ? at::randint(1, 256, {1}, generator, at::kLong).item<double>()
                               : clip.info().motion_bucket_id;
@@ -200,7 +202,8 @@ at::Tensor UNetObjective::loss(const std::vector<ClipRef>& clips, const at::Gene
   const std::int64_t frames = clean.size(1);
   const at::Tensor pictures = conditions.latents.unsqueeze(1).expand({-1, frames, -1, -1, -1});
   const nn::GradientCheckpointing checkpointing(config_.gradient_checkpointing);
-  std::optional<Autocast> autocast(std::in_place, config_.bfloat16, device_.type());
+  std::optional<nn::Autocast> autocast(std::in_place, nn::AutocastState{config_.bfloat16},
+                                       device_.type());
   const networks::ClipContext context =
       unet_.prepare(conditions.embeds, conditions.ids, frames, c_noise.unsqueeze(0), kNothing);
   const at::Tensor step = at::zeros({1}, at::TensorOptions(device_).dtype(at::kLong));
@@ -223,7 +226,7 @@ void UNetObjective::save(const std::filesystem::path& folder,
       tensors.emplace_back("unet." + layer_of(adapters_[i / 2].parameter.name) + endings[i % 2],
                            stored(values[i]));
     AtomicPath made(folder, AtomicPath::Type::folder);
-    weights::save_safetensors(made.temporary_path() / kLoraFile, tensors);
+    weights::save_safetensors(made.temporary_path() / weights::kLoraFile, tensors);
     made.commit(true);
     return;
   }

@@ -15,7 +15,7 @@ namespace svd::training {
 /// In the stage lora the network stays as it is, and what is trained is a pair of low-rank matrices
 /// for each projection of the self-attention over frames (section 4.3.1), and for value and output
 /// of the cross-attention beside it, written as loras/NAME.safetensors wants it (weights/lora.h),
-/// kLoraFile.
+/// weights::kLoraFile.
 class UNetObjective : public Objective {
  public:
   UNetObjective(const TrainConfig& config, const std::vector<ClipCache>& caches,

@@ -12,7 +12,7 @@
 #include <cmath>
 #include <optional>
 
-#include "training/autocast.h"
+#include "nn/autocast.h"
 #include "training/model_folder.h"
 #include "training/vae_start.h"
 #include "training/weights_in.h"
@@ -117,9 +117,10 @@ at::Tensor VaeObjective::loss(const std::vector<ClipRef>& clips, const at::Gener
   const bool is_image = config_.stage == Stage::vae_image;
   const std::int64_t frames = is_image ? 1 : pixels.size(0) / std::int64_t(clips.size());
   at::Tensor latents, divergence;
-  std::optional<Autocast> autocast;
+  const nn::AutocastState narrow{config_.bfloat16};
+  std::optional<nn::Autocast> autocast;
   if (is_image) {
-    autocast.emplace(config_.bfloat16, device_.type());
+    autocast.emplace(narrow, device_.type());
     const std::vector<at::Tensor> moments =
         encoder_.encode(pixels, kNothing).to(at::kFloat).chunk(2, 1);
     const at::Tensor& mean = moments[0];
@@ -133,7 +134,7 @@ at::Tensor VaeObjective::loss(const std::vector<ClipRef>& clips, const at::Gener
     const at::NoGradGuard no_gradients;
     latents = encoder_.encode_mode(pixels, kNothing);
   }
-  if (!autocast) autocast.emplace(config_.bfloat16, device_.type());
+  if (!autocast) autocast.emplace(narrow, device_.type());
   const at::Tensor decoded = decoder_.decode(latents, frames, kNothing);
   autocast.reset();
   const at::Tensor error = decoded.to(at::kFloat) - pixels;

@@ -21,6 +21,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kMostStrength = 100;
+
 enum class Role { down, up, alpha };
 
 struct Key {
@@ -160,10 +162,6 @@ fs::path find_lora(const std::string& name, const fs::path& model,
                    const std::optional<fs::path>& models_dir) {
   std::error_code code;
   if (fs::is_regular_file(name, code)) return name;
-  if (fs::is_directory(name, code))
-    throw Error(ErrorKind::model, fmt::format("--lora {}: is a folder", printable(name)),
-                fmt::format("name the file in it, as {}",
-                            (fs::path(name) / "pytorch_lora_weights.safetensors").string()));
   const fs::path folder = fs::is_directory(model, code) ? model : model.parent_path();
   std::vector<fs::path> places = {folder / "loras"};
   if (models_dir) places.push_back(*models_dir / "loras");
@@ -174,6 +172,10 @@ fs::path find_lora(const std::string& name, const fs::path& model,
     for (const auto& entry : fs::directory_iterator(place, code))
       if (entry.path().extension() == ".safetensors") known.push_back(entry.path().stem().string());
   }
+  for (const fs::path& inside : {fs::path(name), fs::path(name) / "model"})  // a run's, its model's
+    if (fs::is_regular_file(inside / kLoraFile, code))
+      throw Error(ErrorKind::model, fmt::format("--lora {}: is a folder", printable(name)),
+                  fmt::format("the file is {}", (inside / kLoraFile).string()));
   std::sort(known.begin(), known.end());
   throw Error(ErrorKind::model,
               fmt::format("--lora {}: no such file, and no LoRA of that name", printable(name)),

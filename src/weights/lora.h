@@ -56,7 +56,8 @@ class Lora {
   std::map<std::string, Pair> pairs_;
 };
 
-inline constexpr int kMostStrength = 100;  ///< of either sign
+/// A LoRA's file in a folder, as diffusers names it.
+inline constexpr const char* kLoraFile = "pytorch_lora_weights.safetensors";
 
 /// "NAME_OR_FILE[:strength]" taken apart. Throws Error{usage}.
 struct LoraChoice {

@@ -3,6 +3,8 @@
 
 load ../support/cli
 
+export SVD_GEN_DEVICE=cpu  # cases compare bytes
+
 # config STAGE [KEY VALUE]...: config.json that trains the goldens' small model; values are JSON.
 config() {
   REPOSITORY=$REPOSITORY python3 - "$@" >config.json <<'END'
@@ -208,6 +210,7 @@ END
       [ -n "$(ls far/s 2>/dev/null)" ] && break
       sleep 0.05
     done
+    [ -n "$(ls far/s)" ]
     kill -TERM $!
     status=0
     wait $! || status=$?
@@ -222,7 +225,7 @@ END
 
 @test "datasets, models and LoRAs are named in what is wrong with them" {
   "$SVD_GEN" synth data --clips 2 --frames 3 --sizes 64x64 -q --motions still
-  refused() {  # MESSAGE STAGE [KEY VALUE]...
+  refused_file() {  # MESSAGE STAGE [KEY VALUE]...
     local message=$1
     shift
     config "$@"
@@ -231,12 +234,12 @@ END
     [[ "$output" == *"$message"* ]]
     [ ! -e run ]
   }
-  refused "'output' is ''" video output '""'
-  refused "'model' is ''" video model '""'
-  refused "'model' is the file in.png" video model '"in.png"'
-  refused "'zooms' is none" video motions '["zooms", "still"]'
-  refused "'data' has no 'batch' of 2 clips of one size with at least 9 frames and one of the 'motions'" video frames 9 motions '["still"]'
-  refused "did you mean tiny" video model '"tinny"'
+  refused_file "'output' is ''" video output '""'
+  refused_file "'model' is ''" video model '""'
+  refused_file "'model' is the file in.png" video model '"in.png"'
+  refused_file "'zooms' is none" video motions '["zooms", "still"]'
+  refused_file "'data' has no 'batch' of 2 clips of one size with at least 9 frames and one of the 'motions'" video frames 9 motions '["still"]'
+  refused_file "did you mean tiny" video model '"tinny"'
   run "$SVD_GEN" train config.json
   [[ "$output" == *"--config config.json"* ]]
   config video steps 1 batch 1 model '"tiny"' frames 1
@@ -251,7 +254,14 @@ END
   [[ "$output" == *"a strength has a point"* ]]
   run render run
   [ "$status" -eq 4 ]
-  [[ "$output" == *"is a folder"*"run/pytorch_lora_weights.safetensors"* ]]
+  [[ "$output" == *"no such file"* ]]
+  config lora steps 1 rank 2 output '"lora"'
+  "$SVD_GEN" train --config config.json -q
+  run render lora
+  [ "$status" -eq 4 ]
+  [[ "$output" == *"is a folder"*"lora/model/pytorch_lora_weights.safetensors"* ]]
+  mkdir zoom
+  "$SVD_GEN" -i in.png -m "$REPOSITORY/models/tiny-svd" -o x.mp4 --lora zoom --dry-run
 }
 
 @test "damaged latents are made again, and a run that is done says so" {

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
@@ -219,6 +220,23 @@ TEST_P(Operations, AddLayerNormFollowsItsDefinition) {
       }
     }
   }
+}
+
+// Products come out in bfloat16 then, while weights stay float32.
+TEST_P(Operations, TakeTheTypesOfAutocast) {
+  const c10::NoGradGuard no_grad;
+  at::autocast::set_autocast_enabled(device.type(), true);
+  at::autocast::set_autocast_dtype(device.type(), at::kBFloat16);
+  const Tensor narrow = draw({2, 5, 320}, at::kBFloat16), wide = draw({2, 5, 320}, at::kFloat);
+  const Tensor weight = draw({320}, at::kFloat), bias = draw({320}, at::kFloat);
+  const auto [sum, normed] = ops::add_layer_norm(narrow, narrow, {}, weight, bias, 1e-5);
+  const Tensor blended = ops::add_blend(wide, narrow, narrow, 0.25);
+  at::autocast::set_autocast_enabled(device.type(), false);
+  EXPECT_LE(error_of(sum, narrow.to(at::kCPU, at::kDouble) * 2), 2 * tolerance(at::kBFloat16));
+  const Tensor expected = at::layer_norm(sum.to(at::kFloat), {320}, weight, bias, 1e-5);
+  EXPECT_LE(error_of(normed, expected.to(at::kCPU, at::kDouble)), 2 * tolerance(at::kBFloat16));
+  EXPECT_LE(error_of(blended, (wide + narrow).to(at::kCPU, at::kDouble)),
+            2 * tolerance(at::kBFloat16));
 }
 
 TEST_P(Operations, AddBlendFollowsItsDefinition) {

@@ -11,9 +11,9 @@
 #include <tuple>
 #include <vector>
 
-/// Convolutions and norms on torch's meta device, whose tensors have shapes and no numbers: what
-/// torch's own C++ lacks of the operations that the networks use. They refuse tensors of another
-/// device, as torch's do. Included once in a program.
+/// torch's meta device, whose tensors have shapes and no numbers: what torch's own C++ lacks there
+/// of the operations that training uses. They refuse tensors of another device, as torch's do.
+/// Included once in a program.
 namespace svd::test {
 
 inline at::Tensor meta_convolution(const at::Tensor& x, const at::Tensor& weight,
@@ -102,7 +102,36 @@ inline at::Tensor meta_index_select(const at::Tensor& x, std::int64_t axis,
   return at::empty(sizes, x.options());
 }
 
+inline at::Tensor& meta_logical_and(const at::Tensor& a, const at::Tensor& b, at::Tensor& out) {
+  TORCH_CHECK(a.is_meta() && b.is_meta() && out.is_meta(), "logical_and: tensors of two devices");
+  out.resize_(a.sizes());
+  return out;
+}
+
+inline at::Tensor meta_where(const at::Tensor& condition, const at::Tensor& a,
+                             const at::Tensor& b) {
+  const auto fits = [](const at::Tensor& x) { return x.is_meta() || x.dim() == 0; };
+  TORCH_CHECK(condition.is_meta() && fits(a) && fits(b), "where: tensors of two devices");
+  return at::empty(condition.sizes(), a.options().device(at::kMeta));
+}
+
+/// Every number is 1.
+inline at::Scalar meta_item(const at::Tensor&) { return 1.0; }
+
+inline void meta_adamw(at::TensorList values, at::TensorList gradients,
+                       at::TensorList first_moments, at::TensorList second_moments, at::TensorList,
+                       at::TensorList steps, double, double, double, double, double, bool, bool,
+                       const std::optional<at::Tensor>&, const std::optional<at::Tensor>&) {
+  for (const at::TensorList list : {values, gradients, first_moments, second_moments, steps})
+    for (const at::Tensor& tensor : list)
+      TORCH_CHECK(tensor.is_meta(), "AdamW: a tensor of another device");
+}
+
 TORCH_LIBRARY_IMPL(aten, Meta, m) {
+  m.impl("logical_and.out", meta_logical_and);
+  m.impl("where.self", meta_where);
+  m.impl("_local_scalar_dense", meta_item);
+  m.impl("_fused_adamw_", meta_adamw);
   m.impl("index_select", meta_index_select);
   m.impl("abs", meta_abs);
   m.impl("_safe_softmax", meta_safe_softmax);
