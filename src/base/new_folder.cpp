@@ -1,11 +1,7 @@
 #include "base/new_folder.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <system_error>
 
 #include "base/atomic_file.h"
@@ -22,15 +18,6 @@ void check(const std::error_code& code, const fs::path& folder, const char* what
                                                what, code.message()));
 }
 
-/// A locked descriptor, or one without a lock where there are none.
-int lock(const fs::path& folder) {
-  const int file = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (file < 0 || flock(file, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return file;
-  close(file);
-  throw Error(ErrorKind::output, fmt::format("{} is being written", folder.string()),
-              "choose another folder");
-}
-
 }  // namespace
 
 NewFolder::NewFolder(const fs::path& folder)
@@ -44,16 +31,14 @@ NewFolder::NewFolder(const fs::path& folder)
   if (!is_empty)
     throw Error(ErrorKind::output, fmt::format("{} is not empty", folder_.string()),
                 "empty it or choose another folder");
-  lock_ = lock(folder_);
+  lock_.emplace(folder_);
 }
 
 NewFolder::~NewFolder() {
+  if (is_kept_) return;
   std::error_code ignored;
-  if (!is_kept_) {
-    for (const fs::path& file : files_) fs::remove(file, ignored);
-    if (is_made_here_) fs::remove(folder_, ignored);
-  }
-  if (lock_ >= 0) close(lock_);
+  for (const fs::path& file : files_) fs::remove(file, ignored);
+  if (is_made_here_) fs::remove(folder_, ignored);
 }
 
 fs::path NewFolder::file(const std::string& name) { return files_.emplace_back(folder_ / name); }

@@ -1,14 +1,17 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "base/folder_lock.h"
 
 namespace svd {
 
 /// A folder that a command fills with files. Destroyed without `keep`, it loses the files that were
-/// named, and goes itself if it was made here; folders above it stay. It is locked (flock) as long
-/// as this lives, where the file system has locks.
+/// named, and goes itself if it was made here and is empty; folders above it stay. It is locked as
+/// long as this lives.
 class NewFolder {
  public:
   /// Makes the folder and those above it; one that is there has to be empty. Throws Error{output}.
@@ -27,7 +30,7 @@ class NewFolder {
   std::filesystem::path folder_;
   bool is_made_here_ = false;
   bool is_kept_ = false;
-  int lock_ = -1;  ///< a descriptor of the folder
+  std::optional<FolderLock> lock_;
   std::vector<std::filesystem::path> files_;
 };
 

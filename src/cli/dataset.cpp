@@ -49,17 +49,26 @@ at::Tensor to_frames(const std::vector<Image>& images) {
   return frames;
 }
 
+/// Why there are no more clips.
+struct LeftOut {
+  int unread = 0;               ///< files
+  int slow = 0;                 ///< clips with less motion than asked for
+  std::size_t most_frames = 0;  ///< of a file, at the wanted rate
+};
+
 /// The clips of one file: its frames in order, `frames` each, every one at the same rate. What is
 /// left at the end is dropped.
 class Cutter {
  public:
-  Cutter(const DatasetOptions& options, std::string source, training::ClipCacheWriter& writer)
-      : options_(options), source_(std::move(source)), writer_(writer) {}
+  Cutter(const DatasetOptions& options, std::string source, training::ClipCacheWriter& writer,
+         LeftOut& left_out)
+      : options_(options), source_(std::move(source)), writer_(writer), left_out_(left_out) {}
 
   /// Frames that begin between two moments of the wanted rate are passed over.
   void add(const Image& frame, double seconds) {
     if (options_.fps && seconds + kTolerance < double(taken_) / *options_.fps) return;
     ++taken_;
+    left_out_.most_frames = std::max(left_out_.most_frames, std::size_t(taken_));
     images_.push_back(
         media::fit_image(frame, options_.size.first, options_.size.second, Fit::crop).fitted);
     times_.push_back(seconds);
@@ -76,6 +85,8 @@ class Cutter {
     if (motion.score >= options_.least_motion)
       writer_.add({to_frames(images_), fps, motion.score, "", source_,
                    training::Flow{motion.mean_x, motion.mean_y, motion.divergence}});
+    else
+      ++left_out_.slow;
     images_.clear();
     times_.clear();
   }
@@ -83,6 +94,7 @@ class Cutter {
   const DatasetOptions& options_;
   std::string source_;
   training::ClipCacheWriter& writer_;
+  LeftOut& left_out_;
   std::vector<Image> images_;
   std::vector<double> times_;
   std::int64_t taken_ = 0;
@@ -96,10 +108,10 @@ void dataset(const DatasetOptions& options, Console& console, SignalWatcher& sig
   for (const std::string& folder : options.from)
     for (fs::path& file : files_below(folder)) files.push_back(std::move(file));
   training::ClipCacheWriter writer(options.folder);
-  int unread = 0;
+  LeftOut left_out;
   for (std::size_t i = 0; i < files.size(); ++i) {
     console.status(fmt::format("reading files {}/{}", i + 1, files.size()));
-    Cutter cutter(options, files[i].filename().string(), writer);
+    Cutter cutter(options, files[i].filename().string(), writer, left_out);
     try {
       media::read_clip(files[i], [&](const Image& frame, double seconds) {
         if (stop.stop_requested()) throw Error(ErrorKind::interrupted, "stopped");
@@ -108,7 +120,7 @@ void dataset(const DatasetOptions& options, Console& console, SignalWatcher& sig
       });
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::image) throw;
-      ++unread;
+      ++left_out.unread;
       console.warning(fmt::format("left out: {}", error.what()));
     }
   }
@@ -116,11 +128,15 @@ void dataset(const DatasetOptions& options, Console& console, SignalWatcher& sig
   if (writer.clips() == 0)
     throw Error(
         ErrorKind::image,
-        fmt::format("--from {}: no clip of {} frames in {} files, {} of which cannot be read",
-                    fmt::join(options.from, ", "), options.frames, files.size(), unread));
+        fmt::format("--from {}: no clip of {} frames in {} files", fmt::join(options.from, ", "),
+                    options.frames, files.size()),
+        fmt::format("{} files cannot be read; the longest has {} frames{}; {} clips move less than "
+                    "--least-motion",
+                    left_out.unread, left_out.most_frames, options.fps ? " at --fps" : "",
+                    left_out.slow));
   writer.finish();
   console.info(fmt::format("{}: {} clips of {} files", options.folder, writer.clips(),
-                           files.size() - std::size_t(unread)));
+                           files.size() - std::size_t(left_out.unread)));
 }
 #else
 void dataset(const DatasetOptions&, Console&, SignalWatcher&) {

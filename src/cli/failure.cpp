@@ -1,8 +1,10 @@
 #include "cli/failure.h"
 
 #include <c10/util/Exception.h>
+#include <fmt/format.h>
 
 #include <new>
+#include <system_error>
 
 #include "pipeline/errors.h"
 
@@ -53,6 +55,11 @@ Failure describe_failure(const std::exception_ptr& exception, bool verbose, int 
     return of_error(error, verbose, signal);
   } catch (const c10::Error& error) {
     return of_torch(error, verbose);
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::resource_unavailable_try_again)
+      return failure(ErrorKind::internal, error.what(), kInternalHint);
+    return failure(ErrorKind::device, fmt::format("no thread can be started: {}", error.what()),
+                   "memory or the number of processes is limited; --threads 1 needs least");
   } catch (const std::bad_alloc&) {
     return failure(ErrorKind::device, "out of memory", kMemoryHint);
   } catch (const std::exception& error) {

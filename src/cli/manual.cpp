@@ -62,8 +62,9 @@ std::string manual() {
       version(), rendering.summary);
   for (const CommandRow& command : commands())
     if (*command.name)
-      text += fmt::format(".br\n\\fBsvd\\-gen {}\\fR \\fI{}\\fR\n", command.name,
-                          roff(command.arguments));
+      text += fmt::format(
+          ".br\n\\fBsvd\\-gen {}\\fR{}\n", command.name,
+          *command.arguments ? fmt::format(" \\fI{}\\fR", roff(command.arguments)) : "");
   text +=
       ".SH DESCRIPTION\n"
       "Turns a picture into a short video with Stable Video Diffusion. Messages go to standard\n"

@@ -57,8 +57,8 @@ const std::vector<OptionRow>& render_options() {
        "else svd-xt"},
       {kInput, "--models-dir", "DIR", nullptr, "folder to search for models first"},
       {kInput, "--lora", "NAME[:S],...", nullptr,
-       "change the UNet by a LoRA: a name from the model's folder\n"
-       "loras, or a file, with a strength from -100 to 100, as\n"
+       "change the UNet by a LoRA: a file, or a name from the\n"
+       "model's folder loras, with a strength from -100 to 100, as\n"
        "zoom:0.8 (changes pixels). Several --lora add up",
        Scope::clip, true},
       {kInput, "--init-latents", "FILE", nullptr,
@@ -315,7 +315,8 @@ const std::vector<OptionRow>& synth_options() {
       {{kDrawn, "--clips", "N", "100", "how many", Scope::run},
        {kDrawn, "--frames", "N", "14", "of each", Scope::run},
        {kDrawn, "--sizes", "WxH,...", "128x128", "taken in turn", Scope::run},
-       {kDrawn, "--motions", "NAME,...", "drawn", "taken in turn; an unknown name lists them",
+       {kDrawn, "--motions", "NAME,...", "drawn",
+        "taken in turn: pan_left, zoom_in, still, orbit, ...; an\nunknown name lists them",
         Scope::run},
        {kDrawn, "--fps", "RATE", "drawn, 3 to 30", "frames a second", Scope::run},
        {kDrawn, "--seed", "N", "0", "the same seed draws the same clips, below 2^32", Scope::run},
@@ -327,7 +328,7 @@ const std::vector<OptionRow>& synth_options() {
 
 const std::vector<OptionRow>& dataset_options() {
   static const std::vector<OptionRow> rows = joined(
-      {{kInput, "--from", "DIR", nullptr,
+      {{kDrawn, "--from", "DIR", nullptr,
         "folder with videos and pictures, at any depth;\nseveral --from add up", Scope::run, true},
        {kDrawn, "--frames", "N", "14", "of each clip; 1 for pictures", Scope::run},
        {kDrawn, "--size", "WxH", "128x128", "each frame is cropped to it", Scope::run},
@@ -342,14 +343,15 @@ const std::vector<OptionRow>& dataset_options() {
 }
 
 const std::vector<OptionRow>& train_options() {
-  static const std::vector<OptionRow> rows = joined(
-      {{kTraining, "--config", "FILE", nullptr, "what to train on what, and how", Scope::run},
-       {kTraining, "--resume", nullptr, nullptr, "go on from the checkpoint in the output folder",
-        Scope::run},
-       {kTraining, "--device", "auto|cpu|cuda[:N]", "auto", "where to train; rounding differs",
-        Scope::run},
-       {kTraining, "--threads", "N", "the cores it may use", "CPU threads", Scope::run}},
-      {{kMessages, "-q,--quiet", nullptr, nullptr, "errors only", Scope::run}});
+  static const std::vector<OptionRow> rows =
+      joined({{kTraining, "--config", "FILE", nullptr, "what to train on what, and how; required",
+               Scope::run},
+              {kTraining, "--resume", nullptr, nullptr,
+               "go on from the checkpoint in the output folder", Scope::run},
+              {kTraining, "--device", "auto|cpu|cuda[:N]", "auto",
+               "where to train; rounding differs", Scope::run},
+              {kTraining, "--threads", "N", "the cores it may use", "CPU threads", Scope::run}},
+             {{kMessages, "-q,--quiet", nullptr, nullptr, "errors only", Scope::run}});
   return rows;
 }
 
@@ -400,7 +402,8 @@ const std::vector<CommandRow>& commands() {
        "writes a dataset that train reads.\n",
        &dataset_options},
       {"train", "", 0, 0, "train the networks",
-       "Trains a model's VAE or UNet as FILE says (configs/train), and writes a diffusers folder.\n"
+       "Trains a model's VAE or UNet as the file of --config says (configs/train has some), and\n"
+       "writes a diffusers folder.\n"
        "The first Ctrl-C saves a checkpoint.\n",
        &train_options},
       {"completions", "bash|zsh|fish", 1, 1, "a completion script for a shell", "", &plain_options},

@@ -219,6 +219,13 @@ std::pair<int, int> clip_size(const std::string& flag, const std::string& text) 
   return size;
 }
 
+void check_bytes(const std::string& flag, const std::pair<int, int>& size, int frames) {
+  const std::int64_t bytes = std::int64_t{3} * size.first * size.second * frames;
+  if (bytes > training::kMostBytes)
+    refuse(fmt::format("{} {}x{} with --frames {} is out of range: a clip has at most {} MiB", flag,
+                       size.first, size.second, frames, training::kMostBytes >> 20));
+}
+
 double rate(const std::string& flag, const std::string& text) {
   const double value = parse_double(flag, text);
   if (!(value >= 0.1 && value <= 1000))
@@ -237,6 +244,7 @@ SynthCommandOptions read_synth(const ParsedCommand& parsed) {
     for (const std::string& size : split_names(*text))
       synth.sizes.push_back(clip_size("--sizes", size));
   }
+  for (const auto& size : synth.sizes) check_bytes("--sizes", size, synth.frames);
   if (const std::string* const text = raw.text("--motions")) synth.motions = split_names(*text);
   for (const std::string& name : synth.motions)
     if (!training::motion_named(name)) {
@@ -262,6 +270,7 @@ DatasetOptions read_dataset(const ParsedCommand& parsed) {
     refuse("--from is missing", "it names a folder with videos and pictures");
   read(raw, "--frames", dataset.frames, clip_length);
   read(raw, "--size", dataset.size, clip_size);
+  check_bytes("--size", dataset.size, dataset.frames);
   read(raw, "--fps", dataset.fps, rate);
   read(raw, "--least-motion", dataset.least_motion, parse_double);
   return dataset;

@@ -61,6 +61,14 @@ ClipInfo parse_line(const std::string& line, const std::string& source) {
   return clip;
 }
 
+std::shared_ptr<const weights::SafetensorsFile> open_shard(const fs::path& path) {
+  try {
+    return weights::SafetensorsFile::open(path);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::usage, error.what(), "the dataset has to be made again");
+  }
+}
+
 }  // namespace
 
 void ClipCacheWriter::add(const Clip& clip) {
@@ -114,7 +122,7 @@ ClipCache::ClipCache(fs::path folder) : folder_(std::move(folder)) {
     const std::string source = fmt::format("{} line {}", index, number);
     ClipInfo clip = parse_line(line, source);
     if (!shards_.contains(clip.shard)) {
-      const auto file = weights::SafetensorsFile::open(folder_ / clip.shard);
+      const auto file = open_shard(folder_ / clip.shard);
       const weights::TensorInfo* info = file->find(kFrames);
       if (info == nullptr || info->dtype != "U8" || info->shape.size() != 5)
         throw Error(ErrorKind::usage, fmt::format("{}: {} holds no frames", source, clip.shard));

@@ -11,6 +11,7 @@
 #include <memory>
 #include <system_error>
 
+#include "base/atomic_file.h"
 #include "pipeline/conditioning.h"
 #include "training/model_folder.h"
 #include "training/objective.h"
@@ -121,7 +122,9 @@ LatentCache::LatentCache(const std::vector<ClipCache>& caches, const Encoders& e
     const auto [place, is_new] = latents_.try_emplace(cache.folder());
     if (!is_new) continue;
     place->second = stored_latents(cache.folder() / name, cache);
-    if (place->second.empty()) total += static_cast<std::int64_t>(cache.clips().size());
+    if (!place->second.empty()) continue;
+    total += static_cast<std::int64_t>(cache.clips().size());
+    AtomicPath can_be_written(cache.folder() / name, AtomicPath::Type::file);
   }
   for (const ClipCache& cache : caches) {
     std::vector<at::Tensor>& latents = latents_.at(cache.folder());

@@ -10,8 +10,9 @@
 
 namespace svd::training {
 
-inline constexpr int kMostFrames = 1000;                 ///< of a clip
-inline constexpr int kLeastSide = 8, kMostSide = 16384;  ///< of its frames, pixels
+inline constexpr int kMostFrames = 1000;                           ///< of a clip
+inline constexpr int kLeastSide = 8, kMostSide = 4096;             ///< of its frames, pixels
+inline constexpr std::int64_t kMostBytes = std::int64_t{1} << 30;  ///< of all of its frames
 
 /// Mean optical flow, in the units of the motion score, and its divergence in a second.
 struct Flow {

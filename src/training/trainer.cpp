@@ -13,17 +13,23 @@
 #include <iterator>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "base/atomic_file.h"
+#include "base/folder_lock.h"
 #include "base/json.h"
+#include "base/new_folder.h"
 #include "svd/error.h"
 #include "training/draw.h"
 #include "training/unet_objective.h"
 #include "training/vae_objective.h"
+#include "training/weights_in.h"
 #include "weights/config_reader.h"
+#include "weights/folder.h"
+#include "weights/model_search.h"
 #include "weights/safetensors.h"
 
 namespace svd::training {
@@ -39,7 +45,9 @@ constexpr const char* kModel = "model";
 constexpr const char* kStep = "step";      // of the checkpoint's metadata: steps done ...
 constexpr const char* kConfig = "config";  // ... and the settings
 
-/// Settings that a resumed run may have otherwise.
+constexpr const char* kSettings = "config.json";
+
+/// Settings that a resumed run may have otherwise; of the model only the name.
 constexpr const char* kFree[] = {"steps",   "output",  "data", "log_every", "checkpoint_every",
                                  "samples", "bfloat16"};
 
@@ -89,9 +97,29 @@ void check_sizes(const TrainConfig& config, const Batches& batches) {
   }
 }
 
+/// Tells of parts that begin at random, which only the trained one of a LoRA may not. Throws
+/// Error{model}, also for damaged files.
+void check_weights(const TrainConfig& config, const TrainHooks& hooks) {
+  for (const weights::Part part :
+       {weights::Part::unet, weights::Part::vae, weights::Part::image_encoder}) {
+    const auto [name, stem] = place_of(part);
+    const fs::path folder = config.model / name;
+    if (has_weights(folder)) {
+      weights::open_part_files(weights::choose_part_files(folder, stem));
+      continue;
+    }
+    if (part == weights::Part::unet && config.stage == Stage::lora)
+      throw Error(ErrorKind::model, fmt::format("{} has no weights", folder.string()),
+                  "a LoRA changes a finished model");
+    if (trains_vae(config.stage) == (part == weights::Part::vae))
+      hooks.on_message(fmt::format("{} has no weights: it begins at random", folder.string()));
+  }
+}
+
 std::unique_ptr<Objective> make_objective(const TrainConfig& config, Batches& batches,
                                           const c10::Device& device, const TrainHooks& hooks,
                                           const std::stop_token& stop) {
+  check_weights(config, hooks);
   check_sizes(config, batches);
   if (trains_vae(config.stage)) return std::make_unique<VaeObjective>(config, batches, device);
   const auto on_encoding = [&](std::int64_t done, std::int64_t total) {
@@ -101,16 +129,39 @@ std::unique_ptr<Objective> make_objective(const TrainConfig& config, Batches& ba
   return std::make_unique<UNetObjective>(config, batches.caches(), device, on_encoding);
 }
 
+constexpr const char* kBeginAnew =
+    "this run cannot go on: begin a new one in another 'output'; its folder model/ holds what was "
+    "saved last";
+
 /// The checkpoint that a run goes on from.
 struct BegunRun {
   std::shared_ptr<const weights::SafetensorsFile> file;
   std::int64_t step = 0;
 };
 
+std::shared_ptr<const weights::SafetensorsFile> open_checkpoint(const fs::path& path) {
+  try {
+    return weights::SafetensorsFile::open(path);
+  } catch (const Error& error) {
+    throw Error(error.kind(), error.what(), kBeginAnew);
+  }
+}
+
+/// Whether two names, or paths, stand for one model.
+bool is_one_model(const std::string& a, const std::string& b) {
+  if (a == b) return true;
+  try {
+    std::error_code code;
+    return fs::equivalent(weights::find_model(a, {}).path, weights::find_model(b, {}).path, code);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 /// Throws Error{model} if the file is no checkpoint of a run, Error{usage} if the run had other
 /// settings.
 BegunRun open_begun_run(const TrainConfig& config) {
-  BegunRun begun{weights::SafetensorsFile::open(config.output / kCheckpoint)};
+  BegunRun begun{open_checkpoint(config.output / kCheckpoint)};
   const auto& metadata = begun.file->metadata();
   const auto step = metadata.find(kStep), settings = metadata.find(kConfig);
   nlohmann::ordered_json before;
@@ -121,7 +172,8 @@ BegunRun open_begun_run(const TrainConfig& config) {
   if (end == nullptr || !before.is_object() ||
       std::from_chars(step->second.data(), end, begun.step).ptr != end || begun.step < 0)
     throw Error(ErrorKind::model,
-                fmt::format("{} is no checkpoint of a training run", begun.file->path().string()));
+                fmt::format("{} is no checkpoint of a training run", begun.file->path().string()),
+                kBeginAnew);
   const nlohmann::ordered_json defaults = to_json(TrainConfig{});
   for (const auto& [key, value] : defaults.items())
     if (!before.contains(key)) before[key] = value;  // of a version without it
@@ -129,10 +181,16 @@ BegunRun open_begun_run(const TrainConfig& config) {
   for (const auto& [key, value] : now.items()) {
     const bool is_free = std::find(std::begin(kFree), std::end(kFree), key) != std::end(kFree);
     if (is_free || before[key] == value) continue;
+    if (key == "model" && before[key].is_string() &&
+        is_one_model(before[key].get<std::string>(), value.get<std::string>()))
+      continue;
     throw Error(ErrorKind::usage,
                 fmt::format("--resume: '{}' is {}, the run began with {}", key, value.dump(),
                             before[key].dump()),
-                "begin a new run, with 'model' the folder that this one has written");
+                config.stage == Stage::lora
+                    ? "begin a new run in another 'output'"
+                    : "begin a new run in another 'output', with 'model' the folder that this one "
+                      "has written");
   }
   return begun;
 }
@@ -154,12 +212,7 @@ class Run {
   }
 
   void start_anew() {
-    std::error_code code;
-    fs::create_directories(config_.output, code);
-    if (code)
-      throw Error(ErrorKind::output, fmt::format("the folder {} cannot be made: {}",
-                                                 config_.output.string(), code.message()));
-    write_text_file(config_.output / "config.json", to_json(config_).dump(2) + "\n", true);
+    write_text_file(config_.output / kSettings, to_json(config_).dump(2) + "\n", true);
     write_text_file(config_.output / kMetrics, "", true);
   }
 
@@ -227,9 +280,12 @@ class Run {
     const double norm = optimiser_.step(step_);
     if (!std::isfinite(total) || !std::isfinite(norm))
       throw Error(
-          ErrorKind::internal,
-          fmt::format("the loss of step {} is {}, the gradients' norm {}", step_ + 1, total, norm),
-          "a lower learning_rate or clip_norm may help; the last checkpoint is whole");
+          ErrorKind::usage,
+          fmt::format("{} of step {} is no number any more ('learning_rate' {}, 'clip_norm' {})",
+                      std::isfinite(total) ? "the gradient" : "the loss", step_ + 1,
+                      config_.learning_rate, config_.clip_norm),
+          "begin a new run in another 'output' with a lower 'learning_rate', or with a "
+          "'clip_norm' of 1; the last checkpoint is as it was");
     ++step_;
     norms += norm;
     return total / double(config_.accumulate);
@@ -257,41 +313,60 @@ class Run {
   std::int64_t step_ = 0;
 };
 
+/// Without a checkpoint, if it was killed before the first.
+bool holds_run(const fs::path& folder) {
+  std::error_code code;
+  return fs::exists(folder / kCheckpoint, code) ||
+         (fs::exists(folder / kSettings, code) && fs::exists(folder / kMetrics, code) &&
+          !fs::exists(folder / kModel, code));
+}
+
+bool has_checkpoint(const fs::path& folder) {
+  std::error_code code;
+  return fs::exists(folder / kCheckpoint, code);
+}
+
 }  // namespace
 
 void check_run(const TrainConfig& config, bool resume) {
   std::error_code code;
-  const bool is_begun = fs::exists(config.output / kCheckpoint, code);
+  const fs::path& output = config.output;
+  const bool is_begun = holds_run(output);
   if (!is_begun && resume)
-    throw Error(ErrorKind::usage,
-                fmt::format("--resume: {} holds no checkpoint", config.output.string()));
+    throw Error(ErrorKind::usage, fmt::format("--resume: {} holds no run", output.string()),
+                "without --resume one begins there");
   if (is_begun && !resume)
+    throw Error(ErrorKind::output, fmt::format("{} holds a training run already", output.string()),
+                "go on with --resume, or choose another 'output'");
+  if (!is_begun && fs::exists(output, code) &&
+      !(fs::is_directory(output, code) && fs::is_empty(output, code)))
     throw Error(ErrorKind::output,
-                fmt::format("{} holds a training run already", config.output.string()),
-                "go on with --resume, or choose another output");
-  if (!is_begun && fs::exists(config.output / kModel, code))
-    throw Error(ErrorKind::output,
-                fmt::format("{} is there already", (config.output / kModel).string()),
-                "remove it or choose another output");
-  if (resume) open_begun_run(config);
+                fmt::format("'output' is {}, which {}", output.string(),
+                            fs::is_directory(output, code) ? "is not empty" : "is no folder"),
+                "choose another one");
+  if (has_checkpoint(output)) open_begun_run(config);
 }
 
 void train(const TrainConfig& config, const c10::Device& device, bool resume,
            const TrainHooks& hooks, std::stop_token stop) {
   check_run(config, resume);
   std::error_code code;
-  if (fs::is_regular_file(config.model, code))
-    throw Error(ErrorKind::model, fmt::format("'model' is the file {}, expected a diffusers folder",
-                                              config.model.string()));
-  if (fs::equivalent(config.output, config.model, code))
-    throw Error(ErrorKind::usage,
-                fmt::format("'output' and 'model' are both {}", config.output.string()),
-                "choose another output");
-  Run run(config, device, hooks, stop);
+  if (!fs::is_directory(config.model / to_string(weights::Part::unet), code))
+    throw Error(ErrorKind::model,
+                fmt::format("'model' is {}, which is no diffusers folder", config.model.string()),
+                "one has the folders unet, vae and image_encoder");
+  std::optional<NewFolder> made;
+  std::optional<FolderLock> begun;
   if (resume)
+    begun.emplace(config.output);
+  else
+    made.emplace(config.output);
+  Run run(config, device, hooks, stop);
+  if (has_checkpoint(config.output))
     run.restore(open_begun_run(config));
   else
     run.start_anew();
+  if (made) made->keep();
   run.steps(stop);
 }
 

@@ -56,13 +56,16 @@ void initialise(const std::vector<nn::Parameter>& parameters,
   }
 }
 
+bool has_weights(const std::filesystem::path& folder) {
+  std::error_code code;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, code))
+    if (entry.path().extension() == ".safetensors") return true;
+  return false;
+}
+
 bool read_weights(const std::vector<nn::Parameter>& parameters, const std::filesystem::path& folder,
                   const std::string& stem) {
-  std::error_code code;
-  bool has_weights = false;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, code))
-    has_weights = has_weights || entry.path().extension() == ".safetensors";
-  if (!has_weights) return false;
+  if (!has_weights(folder)) return false;
   std::map<std::string, at::Tensor> stored;
   for (const auto& file : weights::open_part_files(weights::choose_part_files(folder, stem)))
     for (const weights::TensorInfo& info : file->tensors()) stored[info.name] = file->tensor(info);

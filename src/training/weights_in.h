@@ -23,6 +23,9 @@ void initialise(const std::vector<nn::Parameter>& parameters,
 /// model is an image model.
 bool begins_at_zero_in_unet(const std::string& name);
 
+/// Whether a diffusers folder's part has weights.
+bool has_weights(const std::filesystem::path& folder);
+
 /// Reads the parameters from the weights of a diffusers folder's part, as float32. False, with
 /// nothing read, if the part has no weights. Throws Error{model} if they are not these parameters.
 bool read_weights(const std::vector<nn::Parameter>& parameters, const std::filesystem::path& folder,

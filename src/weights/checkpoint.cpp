@@ -146,6 +146,10 @@ void Checkpoint::State::open_folder() {
     for (const auto& item : fs::directory_iterator(path, code)) {
       if (item.path().extension() == ".safetensors") hint = "did you mean " + item.path().string();
     }
+    if (fs::exists(path / kLoraFile, code))
+      hint = fmt::format("--lora {} adds the LoRA in it to a model", (path / kLoraFile).string());
+    if (fs::exists(path / "model" / "unet" / "config.json", code))  // a training run
+      hint = "did you mean " + (path / "model").string();
     throw Error(ErrorKind::model, path.string() + ": no model folder: it has no unet/config.json",
                 hint);
   }

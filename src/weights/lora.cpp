@@ -63,6 +63,16 @@ std::optional<Key> read_key(std::string name) {
   return std::nullopt;
 }
 
+[[noreturn]] void refuse_folder(const fs::path& folder) {
+  std::error_code code;
+  std::string hint = "a LoRA is named by its file";
+  for (const fs::path& inside : {folder, folder / "model"})  // of a training run
+    if (fs::is_regular_file(inside / kLoraFile, code))
+      hint = fmt::format("the file is {}", (inside / kLoraFile).string());
+  throw Error(ErrorKind::model, fmt::format("--lora {}: is a folder", printable(folder.string())),
+              hint);
+}
+
 }  // namespace
 
 Lora Lora::open(const fs::path& path, double strength) {
@@ -172,10 +182,7 @@ fs::path find_lora(const std::string& name, const fs::path& model,
     for (const auto& entry : fs::directory_iterator(place, code))
       if (entry.path().extension() == ".safetensors") known.push_back(entry.path().stem().string());
   }
-  for (const fs::path& inside : {fs::path(name), fs::path(name) / "model"})  // a run's, its model's
-    if (fs::is_regular_file(inside / kLoraFile, code))
-      throw Error(ErrorKind::model, fmt::format("--lora {}: is a folder", printable(name)),
-                  fmt::format("the file is {}", (inside / kLoraFile).string()));
+  if (fs::is_directory(name, code)) refuse_folder(name);
   std::sort(known.begin(), known.end());
   throw Error(ErrorKind::model,
               fmt::format("--lora {}: no such file, and no LoRA of that name", printable(name)),

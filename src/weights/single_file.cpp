@@ -50,7 +50,9 @@ struct Stranger {
   const char* what;
 };
 constexpr Stranger kStrangers[] = {
-    {"lora", "a LoRA, an addition to a model, which svd-gen does not load"},
+    {"second_moment.",
+     "the checkpoint of a training run, whose model is in the folder model beside it"},
+    {"lora", "a LoRA, an addition to a model: --lora adds it to one"},
     {"controlnet_", "a ControlNet, an addition to a model, which svd-gen does not load"},
     {"time_mix_blocks", "an SV4D model, another architecture than SVD"},
     {"motion_blocks", "an SV4D model, another architecture than SVD"},

@@ -170,22 +170,91 @@ END
   config vae_image steps 1
   run "$SVD_GEN" train --config config.json
   [ "$status" -eq 6 ]
-  [[ "$output" == *"run/model is there already"* ]]
+  [[ "$output" == *"'output' is run, which is not empty"* ]]
   [ "$(cat run/model/weights)" = mine ]
   [ "$(ls run)" = model ]
   small_model
   config vae_image steps 1 model '"small"' output '"./small"'
   run "$SVD_GEN" train --config config.json
-  [ "$status" -eq 2 ]
-  [[ "$output" == *"'output' and 'model' are both"* ]]
+  [ "$status" -eq 6 ]
+  [[ "$output" == *"'output' is ./small, which is not empty"* ]]
   [ ! -e small/config.json ]
+  # Nor the training file beside which it would be written.
+  config vae_image steps 1 output '"."'
+  cp config.json before.json
+  run "$SVD_GEN" train --config config.json
+  [ "$status" -eq 6 ]
+  cmp config.json before.json
+}
+
+@test "a run has its folder for itself, and may begin again" {
+  "$SVD_GEN" synth data --clips 2 --frames 3 --sizes 64x64 -q
+  config vae_image steps 100000 checkpoint_every 100000
+  "$SVD_GEN" train --config config.json --threads 1 -q &
+  await_steps 2
+  run "$SVD_GEN" train --config config.json --resume
+  [ "$status" -eq 6 ]
+  [[ "$output" == *"run is being written by another run"* ]]
+  kill -KILL $!
+  wait $! || true
+  [ ! -e run/checkpoint.safetensors ]
+  run "$SVD_GEN" train --config config.json
+  [ "$status" -eq 6 ]
+  [[ "$output" == *"holds a training run already"* ]]
+  config vae_image steps 2
+  "$SVD_GEN" train --config config.json --resume -q
+  [ "$(wc -l <run/metrics.jsonl)" -eq 2 ]
+  # The same model by another name.
+  config vae_image steps 3 model "\"$REPOSITORY/tests/golden/./model/\""
+  "$SVD_GEN" train --config config.json --resume -q
+  [ "$(wc -l <run/metrics.jsonl)" -eq 3 ]
+  printf 'x' >run/checkpoint.safetensors
+  run "$SVD_GEN" train --config config.json --resume
+  [ "$status" -eq 4 ]
+  [[ "$output" == *"begin a new one in another 'output'"* ]]
+}
+
+@test "weights that are missing or damaged are told of" {
+  "$SVD_GEN" synth data --clips 2 --frames 3 --sizes 64x64 -q
+  small_model
+  rm small/image_encoder/*.safetensors
+  config video steps 1 model '"small"'
+  run "$SVD_GEN" train --config config.json
+  [ "$status" -eq 0 ]
+  [[ "$output" == *"small/image_encoder has no weights: it begins at random"* ]]
+  truncate -s 1000 small/unet/*.safetensors
+  config vae_image steps 1 model '"small"' output '"damaged"'
+  run "$SVD_GEN" train --config config.json
+  [ "$status" -eq 4 ]
+  rm small/unet/*.safetensors
+  config lora steps 1 model '"small"' output '"damaged"'
+  run "$SVD_GEN" train --config config.json
+  [ "$status" -eq 4 ]
+  [[ "$output" == *"small/unet has no weights"* ]]
+  [ ! -e damaged ]
+  rm -r small/unet
+  run "$SVD_GEN" train --config config.json
+  [[ "$output" == *"'model' is small, which is no diffusers folder"* ]]
+  truncate -s 1000 data/shard-00000.safetensors
+  config vae_image steps 1 output '"damaged"'
+  run "$SVD_GEN" train --config config.json
+  [ "$status" -eq 2 ]
+  [[ "$output" == *"the dataset has to be made again"* ]]
+}
+
+@test "a run that has diverged says what to change" {
+  "$SVD_GEN" synth data --clips 2 --frames 3 --sizes 64x64 -q
+  config video steps 20 learning_rate 10 warmup_steps 0 clip_norm 0
+  run "$SVD_GEN" train --config config.json
+  [ "$status" -eq 2 ]
+  [[ "$output" == *"is no number any more ('learning_rate' 10, 'clip_norm' 0)"* ]]
 }
 
 @test "sizes and folders that cannot be are refused" {
   for size in 0x0 4x64 64x20000; do
     run "$SVD_GEN" synth s --sizes "$size"
     [ "$status" -eq 2 ]
-    [[ "$output" == *"--sizes $size is out of range: sides from 8 to 16384"* ]]
+    [[ "$output" == *"--sizes $size is out of range: sides from 8 to 4096"* ]]
     run "$SVD_GEN" dataset s --from . --size "$size"
     [ "$status" -eq 2 ]
   done
@@ -236,7 +305,7 @@ END
   }
   refused_file "'output' is ''" video output '""'
   refused_file "'model' is ''" video model '""'
-  refused_file "'model' is the file in.png" video model '"in.png"'
+  refused_file "'model' is in.png, which is no diffusers folder" video model '"in.png"'
   refused_file "'zooms' is none" video motions '["zooms", "still"]'
   refused_file "'data' has no 'batch' of 2 clips of one size with at least 9 frames and one of the 'motions'" video frames 9 motions '["still"]'
   refused_file "did you mean tiny" video model '"tinny"'
@@ -254,7 +323,7 @@ END
   [[ "$output" == *"a strength has a point"* ]]
   run render run
   [ "$status" -eq 4 ]
-  [[ "$output" == *"no such file"* ]]
+  [[ "$output" == *"is a folder"*"named by its file"* ]]
   config lora steps 1 rank 2 output '"lora"'
   "$SVD_GEN" train --config config.json -q
   run render lora
