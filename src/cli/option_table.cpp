@@ -362,9 +362,9 @@ const std::vector<CommandRow>& commands() {
       {"", "", 0, 0, "animate a picture with Stable Video Diffusion", "", &render_options},
       {"replay", "FILE", 1, 1, "render again what made a file",
        "Reads the request that svd-gen left in FILE (or beside it) and renders it again, byte for\n"
-       "byte on the same kind of machine. The picture is looked for beside FILE and in the "
-       "current\n"
-       "folder, by its content.\n",
+       "byte on the same kind of machine. Picture and LoRA files are looked for beside FILE and "
+       "in\n"
+       "the current folder, the picture by its content.\n",
        &replay_options},
       {"show", "FILE", 1, 1, "print the request that made a file",
        "Prints as JSON what svd-gen left in a video, a frame or the sidecar beside it.\n",

@@ -12,7 +12,10 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "base/atomic_file.h"
 #include "cli/clip_paths.h"
@@ -27,6 +30,7 @@
 #include "media/sha256.h"
 #include "svd/generator.h"
 #include "svd/latents.h"
+#include "weights/lora.h"
 
 namespace svd::cli {
 namespace {
@@ -233,6 +237,18 @@ std::string replay_output(const std::string& file, const std::string& format) {
   return fmt::format("{}-replay{}{}", stem, number, wanted.extensions.front());
 }
 
+/// The LoRAs of a record; files that are beside `file`, and not here, by their path.
+std::vector<std::string> found_beside(const std::string& file, std::vector<std::string> loras) {
+  for (std::string& lora : loras) {
+    std::error_code code;
+    const std::string name = weights::parse_lora(lora).name;
+    const fs::path beside = fs::path(file).parent_path() / name;
+    if (!fs::exists(name, code) && fs::is_regular_file(beside, code))
+      lora = beside.string() + lora.substr(name.size());
+  }
+  return loras;
+}
+
 /// What a record says about its file, as far as another file can have it.
 void keep_encoding(RawOptions& made, const RawOptions& changes, bool same_format) {
   const auto forget = [&](std::initializer_list<const char*> names) {
@@ -267,7 +283,7 @@ void replay(const ReplayOptions& options, Console& console, SignalWatcher& signa
   if (!output) raw.set("--output", {{replay_output(options.file, format)}, "replay"});
   if (!raw.has("--model")) raw.set("--model", {{record.source.model_name}, options.file});
   if (!raw.has("--lora") && !record.source.loras.empty())
-    raw.set("--lora", {record.source.loras, options.file});
+    raw.set("--lora", {found_beside(options.file, record.source.loras), options.file});
   if (!raw.has("--image")) {
     const auto found = find_picture(options.file, record.source);
     if (!found)

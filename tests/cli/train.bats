@@ -441,6 +441,11 @@ END
   cd again
   "$SVD_GEN" replay lora.mkv -m "$REPOSITORY/tests/golden/model" -o again.mkv -q
   cmp lora.mkv again.mkv
+  cd ..
+  mv "$lora" elsewhere
+  "$SVD_GEN" replay again/lora.mkv -m "$REPOSITORY/tests/golden/model" -o beside.mkv -q
+  cmp lora.mkv beside.mkv
+  cd again
   run "$SVD_GEN" replay lora.mkv -m "$REPOSITORY/tests/golden/model" -o other.mkv --lora "pytorch_lora_weights.safetensors:2"
   [ "$status" -eq 4 ]
   [[ "$output" == *"--lora the LoRAs"* ]]
