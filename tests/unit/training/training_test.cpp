@@ -368,7 +368,8 @@ TEST_F(TrainingTest, a_lora_run_leaves_a_file_that_changes_the_model) {
   run(settings);
   const fs::path file = settings.output / "model/pytorch_lora_weights.safetensors";
   std::set<std::string> layers;
-  for (const weights::TensorInfo& tensor : weights::SafetensorsFile::open(file)->tensors()) {
+  const auto opened = weights::SafetensorsFile::open(file);
+  for (const weights::TensorInfo& tensor : opened->tensors()) {
     const std::size_t begin = tensor.name.find(".attn") + 1;
     layers.insert(tensor.name.substr(begin, tensor.name.find(".lora") - begin));
   }
