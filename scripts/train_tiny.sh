@@ -7,7 +7,7 @@
 #   STAGE  data, vae, video, finetune, pan, high-noise, camera, settle, finish, decoder, decoder-more, lora-static,
 #          lora-zoom, lora-horizontal; the default is all, in this order
 #
-# What a stage leaves is in build/train; a stage that was stopped goes on from its last checkpoint. The result
+# What a stage leaves is in build/train; a stage that was stopped goes on from its last checkpoint, if it had one. The result
 # is build/train/tiny-svd, a folder for --model. docs/tiny-model.md records how the bundled one was made.
 # Hours on two cores; a GPU is used where set-up finds one (not tried yet).
 # shellcheck source-path=SCRIPTDIR
@@ -92,7 +92,7 @@ for stage in "${stages[@]}"; do
     continue
   fi
   resume=()
-  [[ ! -e $train/tiny-$stage/checkpoint.safetensors ]] || resume=(--resume)
+  [[ ! -e $train/tiny-$stage/config.json ]] || resume=(--resume)
   "$svd_gen" train --config "$(config_of "$stage")" "${resume[@]}"
 done
 

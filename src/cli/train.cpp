@@ -66,8 +66,9 @@ training::TrainConfig read_config(const TrainOptions& options, Console& console)
   return config;
 }
 
-training::TrainHooks hooks_of(const training::TrainConfig& config, const Compute& compute,
-                              Console& console, const std::stop_token& stop) {
+training::TrainHooks hooks_of(const training::TrainConfig& config,
+                              [[maybe_unused]] const Compute& compute, Console& console,
+                              [[maybe_unused]] const std::stop_token& stop) {
   training::TrainHooks hooks;
   hooks.on_message = [&console](const std::string& text) { console.info(text); };
   hooks.on_encoding = [&console, told = false](std::int64_t done, std::int64_t total) mutable {
