@@ -311,7 +311,7 @@ void decode(const DecodeOptions& options, Console& console, SignalWatcher& signa
     raw = raw.over(record.options);
     if (!raw.has("--model")) raw.set("--model", {{record.source.model_name}, options.latents});
     if (!raw.has("--lora") && !record.source.loras.empty())
-      raw.set("--lora", {record.source.loras, options.latents});
+      raw.set("--lora", {found_beside(options.latents, record.source.loras), options.latents});
   }
   raw.set("--image", {{options.latents}, options.latents});
   const Job job = alone(read_job(raw));

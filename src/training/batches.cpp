@@ -1,10 +1,13 @@
 #include "training/batches.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "training/draw.h"
@@ -16,6 +19,19 @@ template <class T>
 void shuffle_with(Draw& draw, std::vector<T>& items) {
   for (std::size_t i = items.size(); i > 1; --i)
     std::swap(items[i - 1], items[static_cast<std::size_t>(draw.index(static_cast<int>(i)))]);
+}
+
+/// "clips of up to 14 frames with these motions: still, zoom_in".
+std::string kinds_of(const std::vector<ClipCache>& caches) {
+  std::int64_t frames = 0;
+  std::set<std::string> motions;
+  for (const ClipCache& cache : caches)
+    for (const ClipInfo& clip : cache.clips()) {
+      frames = std::max(frames, clip.frames);
+      if (!clip.motion.empty()) motions.insert(clip.motion);
+    }
+  return fmt::format("clips of up to {} frames{}{}", frames,
+                     motions.empty() ? "" : " with these motions: ", fmt::join(motions, ", "));
 }
 
 }  // namespace
@@ -47,7 +63,8 @@ Batches::Batches(const TrainConfig& config)
                     config.frames > 0 ? fmt::format("with at least {} frames", config.frames)
                                       : "and number of frames",
                     config.motions.empty() ? "" : " and one of the 'motions'"),
-        fmt::format("{} clips fit but for that", clips_));
+        clips_ > 0 ? fmt::format("{} clips fit but for that", clips_)
+                   : "there are " + kinds_of(caches_));
 }
 
 std::vector<ClipRef> Batches::shapes() const {

@@ -124,7 +124,8 @@ LatentCache::LatentCache(const std::vector<ClipCache>& caches, const Encoders& e
     place->second = stored_latents(cache.folder() / name, cache);
     if (!place->second.empty()) continue;
     total += static_cast<std::int64_t>(cache.clips().size());
-    AtomicPath can_be_written(cache.folder() / name, AtomicPath::Type::file);
+    // Throws before the work, not after it.
+    const AtomicPath can_be_written(cache.folder() / name, AtomicPath::Type::file);
   }
   for (const ClipCache& cache : caches) {
     std::vector<at::Tensor>& latents = latents_.at(cache.folder());

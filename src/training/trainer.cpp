@@ -97,8 +97,8 @@ void check_sizes(const TrainConfig& config, const Batches& batches) {
   }
 }
 
-/// Tells of parts that begin at random, which only the trained one of a LoRA may not. Throws
-/// Error{model}, also for damaged files.
+/// Tells of parts that begin at random. Throws Error{model} if that is the UNet of a LoRA, and for
+/// damaged files.
 void check_weights(const TrainConfig& config, const TrainHooks& hooks) {
   for (const weights::Part part :
        {weights::Part::unet, weights::Part::vae, weights::Part::image_encoder}) {
@@ -313,17 +313,17 @@ class Run {
   std::int64_t step_ = 0;
 };
 
-/// Without a checkpoint, if it was killed before the first.
-bool holds_run(const fs::path& folder) {
-  std::error_code code;
-  return fs::exists(folder / kCheckpoint, code) ||
-         (fs::exists(folder / kSettings, code) && fs::exists(folder / kMetrics, code) &&
-          !fs::exists(folder / kModel, code));
-}
-
 bool has_checkpoint(const fs::path& folder) {
   std::error_code code;
   return fs::exists(folder / kCheckpoint, code);
+}
+
+/// Without a checkpoint, if it was killed before the first.
+bool holds_run(const fs::path& folder) {
+  std::error_code code;
+  return has_checkpoint(folder) ||
+         (fs::exists(folder / kSettings, code) && fs::exists(folder / kMetrics, code) &&
+          !fs::exists(folder / kModel, code));
 }
 
 }  // namespace

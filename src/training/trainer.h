@@ -47,10 +47,10 @@ void check_run(const TrainConfig& config, bool resume);
 ///
 /// where the last two are written anew at every checkpoint and at the end. All that is random in a
 /// step comes from the seed and the step's number, so that a resumed run computes what an
-/// uninterrupted one would have (on a CUDA device, but for the order of its sums). A folder that
-/// holds a run or a model/ already is Error{output} without `resume`. When `stop` is requested, it
-/// writes a checkpoint and throws Error{interrupted}. Throws Error otherwise as its parts do; a
-/// loss that is no number is Error{internal}.
+/// uninterrupted one would have (on a CUDA device, but for the order of its sums). An output folder
+/// that is not empty is Error{output} without `resume`, one that another run writes always. When
+/// `stop` is requested, it writes a checkpoint and throws Error{interrupted}. Throws Error
+/// otherwise as its parts do; a loss that is no number is Error{usage}.
 void train(const TrainConfig& config, const c10::Device& device, bool resume,
            const TrainHooks& hooks, std::stop_token stop);
 

@@ -308,6 +308,7 @@ END
   refused_file "'model' is in.png, which is no diffusers folder" video model '"in.png"'
   refused_file "'zooms' is none" video motions '["zooms", "still"]'
   refused_file "'data' has no 'batch' of 2 clips of one size with at least 9 frames and one of the 'motions'" video frames 9 motions '["still"]'
+  refused_file "there are clips of up to 3 frames with these motions: still" video motions '["orbit"]'
   refused_file "did you mean tiny" video model '"tinny"'
   run "$SVD_GEN" train config.json
   [[ "$output" == *"--config config.json"* ]]
