@@ -246,22 +246,21 @@ class Solid : public Thing {
 View camera_velocity(Draw& draw, Motion motion) {
   View velocity;
   velocity.zoom = 0;
-  const double drift = draw.uniform(-0.1, 0.1);
   switch (motion) {
     case Motion::still:
     case Motion::objects:
       break;
     case Motion::pan_left:
-      velocity.pan = {-1, drift};
+      velocity.pan = {-1, 0};
       break;
     case Motion::pan_right:
-      velocity.pan = {1, drift};
+      velocity.pan = {1, 0};
       break;
     case Motion::pan_up:
-      velocity.pan = {drift, -1};
+      velocity.pan = {0, -1};
       break;
     case Motion::pan_down:
-      velocity.pan = {drift, 1};
+      velocity.pan = {0, 1};
       break;
     case Motion::zoom_in:
       velocity.zoom = 1;
