@@ -49,10 +49,11 @@ at::Tensor to_frames(const std::vector<Image>& images) {
   return frames;
 }
 
-/// Why there are no more clips.
+/// Why there are no more clips, or not as asked for.
 struct LeftOut {
-  int unread = 0;               ///< files
-  int slow = 0;                 ///< clips with less motion than asked for
+  int unread = 0;     ///< files
+  int slow = 0;       ///< clips with less motion than asked for
+  int below_fps = 0;  ///< clips that were written with fewer frames a second than asked for
   std::size_t most_frames = 0;  ///< of a file, at the wanted rate
 };
 
@@ -82,11 +83,13 @@ class Cutter {
     const double length = times_.back() - times_.front();
     const double fps = length > 0 ? double(images_.size() - 1) / length : kUnknownFps;
     const media::ClipMotion motion = media::measure_motion(images_, fps);
-    if (motion.score >= options_.least_motion)
+    if (motion.score >= options_.least_motion) {
       writer_.add({to_frames(images_), fps, motion.score, "", source_,
                    training::Flow{motion.mean_x, motion.mean_y, motion.divergence}});
-    else
+      if (options_.fps && length > 0 && fps < 0.9 * *options_.fps) ++left_out_.below_fps;
+    } else {
       ++left_out_.slow;
+    }
     images_.clear();
     times_.clear();
   }
@@ -135,6 +138,10 @@ void dataset(const DatasetOptions& options, Console& console, SignalWatcher& sig
                     left_out.unread, left_out.most_frames, options.fps ? " at --fps" : "",
                     left_out.slow));
   writer.finish();
+  if (left_out.below_fps > 0)
+    console.warning(
+        fmt::format("clips with fewer frames a second than --fps {:g}, marked with their own: {}",
+                    *options.fps, left_out.below_fps));
   console.info(fmt::format("{}: {} clips of {} files", options.folder, writer.clips(),
                            files.size() - std::size_t(left_out.unread)));
 }

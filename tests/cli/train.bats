@@ -475,6 +475,9 @@ END
   "$SVD_GEN" dataset few --from v --frames 3 --size 64x64 --fps 5 --least-motion 0.3 -q 2>/dev/null
   [ "$(wc -l <few/clips.jsonl)" -lt 7 ]
   grep -q '"fps":5.0' few/clips.jsonl
+  "$SVD_GEN" dataset fast --from v --frames 6 --size 64x64 --fps 24 2>log
+  grep -qF "clips with fewer frames a second than --fps 24, marked with their own: 7" log
+  grep -q '"fps":10.0' fast/clips.jsonl
   "$SVD_GEN" dataset both --from v --from v --frames 6 --size 128x128 -q 2>/dev/null
   [ "$(wc -l <both/clips.jsonl)" -eq 14 ]
   mkdir none
