@@ -141,7 +141,8 @@ Json parse_json(std::string_view text, const std::string& source, ErrorKind kind
 Json read_json_file(const std::filesystem::path& path, ErrorKind kind, std::size_t max_bytes) {
   std::error_code code;
   if (!std::filesystem::is_regular_file(path, code)) {
-    throw Error(kind, path.string() + ": no such file");
+    const bool exists = std::filesystem::exists(path, code);
+    throw Error(kind, path.string() + (exists ? ": not a regular file" : ": no such file"));
   }
   std::ifstream file(path, std::ios::binary);
   if (!file) throw Error(kind, path.string() + ": cannot be read");

@@ -65,6 +65,8 @@ TEST(ReadJsonFile, NamesTheFile) {
       std::filesystem::temp_directory_path() / ("svd_json_" + std::to_string(getpid()));
   EXPECT_THAT(message_of([&] { read_json_file(path, ErrorKind::usage); }),
               HasSubstr("no such file"));
+  EXPECT_THAT(message_of([&] { read_json_file(path.parent_path(), ErrorKind::usage); }),
+              HasSubstr("not a regular file"));
   std::ofstream(path) << "{\"a\": 1}";
   EXPECT_EQ(read_json_file(path, ErrorKind::usage), Json({{"a", 1}}));
   EXPECT_THAT(message_of([&] { read_json_file(path, ErrorKind::usage, 7); }),
