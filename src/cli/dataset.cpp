@@ -49,8 +49,8 @@ at::Tensor to_frames(const std::vector<Image>& images) {
   return frames;
 }
 
-/// Why there are no more clips, or not as asked for.
-struct LeftOut {
+/// What became otherwise than asked for.
+struct Tally {
   int unread = 0;     ///< files
   int slow = 0;       ///< clips with less motion than asked for
   int below_fps = 0;  ///< clips that were written with fewer frames a second than asked for
@@ -62,14 +62,14 @@ struct LeftOut {
 class Cutter {
  public:
   Cutter(const DatasetOptions& options, std::string source, training::ClipCacheWriter& writer,
-         LeftOut& left_out)
-      : options_(options), source_(std::move(source)), writer_(writer), left_out_(left_out) {}
+         Tally& tally)
+      : options_(options), source_(std::move(source)), writer_(writer), tally_(tally) {}
 
   /// Frames that begin between two moments of the wanted rate are passed over.
   void add(const Image& frame, double seconds) {
     if (options_.fps && seconds + kTolerance < double(taken_) / *options_.fps) return;
     ++taken_;
-    left_out_.most_frames = std::max(left_out_.most_frames, std::size_t(taken_));
+    tally_.most_frames = std::max(tally_.most_frames, std::size_t(taken_));
     images_.push_back(
         media::fit_image(frame, options_.size.first, options_.size.second, Fit::crop).fitted);
     times_.push_back(seconds);
@@ -78,6 +78,7 @@ class Cutter {
 
  private:
   static constexpr double kTolerance = 1e-4;
+  static constexpr double kNearlyFps = 0.9;  // of the wanted rate: frames are not picked evenly
 
   void flush() {
     const double length = times_.back() - times_.front();
@@ -86,9 +87,9 @@ class Cutter {
     if (motion.score >= options_.least_motion) {
       writer_.add({to_frames(images_), fps, motion.score, "", source_,
                    training::Flow{motion.mean_x, motion.mean_y, motion.divergence}});
-      if (options_.fps && length > 0 && fps < 0.9 * *options_.fps) ++left_out_.below_fps;
+      if (options_.fps && length > 0 && fps < kNearlyFps * *options_.fps) ++tally_.below_fps;
     } else {
-      ++left_out_.slow;
+      ++tally_.slow;
     }
     images_.clear();
     times_.clear();
@@ -97,7 +98,7 @@ class Cutter {
   const DatasetOptions& options_;
   std::string source_;
   training::ClipCacheWriter& writer_;
-  LeftOut& left_out_;
+  Tally& tally_;
   std::vector<Image> images_;
   std::vector<double> times_;
   std::int64_t taken_ = 0;
@@ -111,10 +112,10 @@ void dataset(const DatasetOptions& options, Console& console, SignalWatcher& sig
   for (const std::string& folder : options.from)
     for (fs::path& file : files_below(folder)) files.push_back(std::move(file));
   training::ClipCacheWriter writer(options.folder);
-  LeftOut left_out;
+  Tally tally;
   for (std::size_t i = 0; i < files.size(); ++i) {
     console.status(fmt::format("reading files {}/{}", i + 1, files.size()));
-    Cutter cutter(options, files[i].filename().string(), writer, left_out);
+    Cutter cutter(options, files[i].filename().string(), writer, tally);
     try {
       media::read_clip(files[i], [&](const Image& frame, double seconds) {
         if (stop.stop_requested()) throw Error(ErrorKind::interrupted, "stopped");
@@ -123,7 +124,7 @@ void dataset(const DatasetOptions& options, Console& console, SignalWatcher& sig
       });
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::image) throw;
-      ++left_out.unread;
+      ++tally.unread;
       console.warning(fmt::format("left out: {}", error.what()));
     }
   }
@@ -135,15 +136,14 @@ void dataset(const DatasetOptions& options, Console& console, SignalWatcher& sig
                     options.frames, files.size()),
         fmt::format("{} files cannot be read; the longest has {} frames{}; {} clips move less than "
                     "--least-motion",
-                    left_out.unread, left_out.most_frames, options.fps ? " at --fps" : "",
-                    left_out.slow));
+                    tally.unread, tally.most_frames, options.fps ? " at --fps" : "", tally.slow));
   writer.finish();
-  if (left_out.below_fps > 0)
+  if (tally.below_fps > 0)
     console.warning(
         fmt::format("clips with fewer frames a second than --fps {:g}, marked with their own: {}",
-                    *options.fps, left_out.below_fps));
+                    *options.fps, tally.below_fps));
   console.info(fmt::format("{}: {} clips of {} files", options.folder, writer.clips(),
-                           files.size() - std::size_t(left_out.unread)));
+                           files.size() - std::size_t(tally.unread)));
 }
 #else
 void dataset(const DatasetOptions&, Console&, SignalWatcher&) {

@@ -332,8 +332,8 @@ const std::vector<OptionRow>& dataset_options() {
         "folder with videos and pictures, at any depth;\nseveral --from add up", Scope::run, true},
        {kDrawn, "--frames", "N", "14", "of each clip; 1 for pictures", Scope::run},
        {kDrawn, "--size", "WxH", "128x128", "each frame is cropped to it", Scope::run},
-       {kDrawn, "--fps", "RATE", "that of each file", "frames a second, by leaving frames out",
-        Scope::run},
+       {kDrawn, "--fps", "RATE", "that of each file",
+        "frames a second, by leaving frames out;\nslower files keep their own", Scope::run},
        {kDrawn, "--least-motion", "X", "0",
         "leave out clips with a lower motion score: pixels in half\n"
         "a second where the short side has 16",

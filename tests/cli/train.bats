@@ -472,7 +472,8 @@ for name, clip in found.items():
              "zoom_in": flow["divergence"], "zoom_out": -flow["divergence"], "still": 1}[motion]
     assert right > 0, (name, motion, flow)
 END
-  "$SVD_GEN" dataset few --from v --frames 3 --size 64x64 --fps 5 --least-motion 0.3 -q 2>/dev/null
+  "$SVD_GEN" dataset few --from v --frames 3 --size 64x64 --fps 5 --least-motion 0.3 2>log
+  ! grep -q "fewer frames a second" log || return 1
   [ "$(wc -l <few/clips.jsonl)" -lt 7 ]
   grep -q '"fps":5.0' few/clips.jsonl
   "$SVD_GEN" dataset fast --from v --frames 6 --size 64x64 --fps 24 2>log

@@ -86,6 +86,8 @@ TEST(Scene, what_is_seen_moves_against_the_camera) {
     EXPECT_GT(of(Motion::pan_up).y, 0.15) << seed;
     EXPECT_LT(of(Motion::pan_down).y, -0.15) << seed;
     EXPECT_NEAR(of(Motion::pan_left).y, 0, 1e-12) << seed;
+    EXPECT_NEAR(of(Motion::pan_right).y, 0, 1e-12) << seed;
+    EXPECT_NEAR(of(Motion::pan_up).x, 0, 1e-12) << seed;
     EXPECT_NEAR(of(Motion::pan_down).x, 0, 1e-12) << seed;
     EXPECT_GT(of(Motion::zoom_in).outwards, 0.01) << seed;
     EXPECT_LT(of(Motion::zoom_out).outwards, -0.01) << seed;
