@@ -7,7 +7,7 @@ usage: eval_tiny.py jobs VIDEOS OUTPUTS [--seeds N] [--true-motion]
 jobs prints a line for --batch for every video in the folder VIDEOS and every seed: its first frame is the picture.
 --true-motion asks for the motion that the video has.
 report prints the tables from the datasets NAME.clips and the PSNRs that were measured in DIR. Motion is in short sides
-of the picture a second.
+of the picture a second; how far clips move, in short sides.
 """
 import argparse
 import json
@@ -17,6 +17,8 @@ import statistics
 
 # The unit of motion_score is a sixteenth of the short side in half a second.
 SIDES_A_SECOND = 1 / 8
+# Where comparisons divide clips by the way that their pictures move, in short sides.
+WAYS = (0.04, 0.12)
 STATISTICS = {"x": lambda clip: clip["flow"]["x"], "y": lambda clip: clip["flow"]["y"],
               "divergence": lambda clip: clip["flow"]["divergence"], "score": lambda clip: clip["motion_score"]}
 
@@ -77,27 +79,49 @@ def frechet(clips, true, units):
     return total
 
 
-def psnr(folder):
-    """Mean over clips and frames but the first and the last, which simple clips hold exactly. stats_file has a line a
-    frame."""
+def psnr(folder, videos):
+    """Mean over clips and frames but the first and the last, which the cross-fade to the true last frame holds exactly.
+    stats_file has a line a frame."""
     values = []
-    for path in folder.glob("*.psnr"):
-        for line in path.read_text().splitlines()[1:-1]:
+    for video in videos:
+        stem = pathlib.Path(video["file"]).stem
+        for line in (folder / f"{stem}.psnr").read_text().splitlines()[1:-1]:
             fields = dict(field.split(":") for field in line.split())
             values.append(min(float(fields["psnr_avg"]), 60))
     return statistics.mean(values)
+
+
+def by_way(videos, frames):
+    """The videos by how far their pictures move in all, as far as there are any."""
+    near, far = WAYS
+
+    def way(video):
+        return video["motion_score"] * SIDES_A_SECOND * (frames - 1) / video["fps"]
+
+    groups = {f"less than {near}": [video for video in videos if way(video) < near],
+              f"{near} to {far}": [video for video in videos if near <= way(video) < far],
+              f"{far} and more": [video for video in videos if way(video) >= far]}
+    return {words: some for words, some in groups.items() if some}
 
 
 def comparison(folder, name):
     true = lines_of(folder / f"{name}.clips/clips.jsonl")
     # Of all motions, also where one is compared: pans alone hardly differ in height or size.
     everything = lines_of(folder / "all.clips/clips.jsonl")
-    units = {name: statistics.pstdev(map(value, everything)) or 1 for name, value in STATISTICS.items()}
-    print("| clips | PSNR to the true frames, dB | squared Frechet distance of the flow |")
-    print("|---|---|---|")
-    for kind, words in (("model", "the model"), ("repeated", "first frame repeated"), ("faded", "cross-fade")):
+    units = {statistic: statistics.pstdev(map(value, everything)) or 1 for statistic, value in STATISTICS.items()}
+    videos = lines_of(folder / name / "annotations.jsonl")
+    groups = by_way(videos, true[0]["frames"])
+    print("| clips | PSNR to the true frames, dB | "
+          + " | ".join(f"of {len(some)} that move {words}" for words, some in groups.items())
+          + " | squared Frechet distance of the flow |")
+    print("|---" * (len(groups) + 3) + "|")
+    for kind, words in (("model", "the model"), ("repeated", "first frame repeated"),
+                        ("faded", "cross-fade to the true last frame"),
+                        ("faded_to_own", "cross-fade from the picture to the model's last frame")):
         clips = lines_of(folder / f"{name}-{kind}.clips/clips.jsonl")
-        print(f"| {words} | {psnr(folder / f'{name}-{kind}'):.2f} | {frechet(clips, true, units):.2f} |")
+        levels = [psnr(folder / f"{name}-{kind}", some) for some in [videos, *groups.values()]]
+        print(f"| {words} | " + " | ".join(f"{level:.2f}" for level in levels)
+              + f" | {frechet(clips, true, units):.2f} |")
 
 
 def report(args):

@@ -11,9 +11,9 @@
 #   --steps N, --vae-dtype TYPE  as svd-gen's; the VAE in bfloat16 takes half of the time, on CPUs that have it
 #
 # Prints motion over --motion-bucket-id, over --fps, and with each LoRA that the model has; then how the clips compare
-# with the true ones, beside a repeated first frame and a cross-fade from the true clip's first frame to its last.
-# Dense optical flow, as svd-gen dataset measures it. The clips stay in build/eval_tiny. With the defaults, hours on
-# two cores.
+# with the true ones, beside a repeated first frame and cross-fades from it: to the true clip's last frame, which the
+# model does not know, and to the last frame of the model's clip. Dense optical flow, as svd-gen dataset measures it. The
+# clips stay in build/eval_tiny. With the defaults, from half an hour to hours on two cores.
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -74,29 +74,39 @@ control() {
   render "$@"
 }
 
+last=$((frames - 1))
+lossless=(-c:v ffv1)
+by_number="settb=1/$rate,setpts=N"  # containers round time stamps
+as_yuv="scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"  # svd-gen's ffv1 is RGB
+
+# fade A B OUTPUT: from the first frame of video A to the last one of video B.
+fade() {
+  ffmpeg -v error -i "$1" -i "$2" "${lossless[@]}" "$3" -filter_complex "
+    [0:v]$as_yuv,loop=$last:1:0,trim=end_frame=$frames,${by_number}[a];
+    [1:v]$as_yuv,reverse,loop=$last:1:0,trim=end_frame=$frames,${by_number}[b];
+    [a][b]blend=all_expr=A*(1-T*$rate/$last)+B*T*$rate/$last+0.5"  # it rounds down
+}
+
 # compare NAME SVD-GEN'S OPTIONS...: renders what the true clips of NAME begin with, at their own speed, and makes the
-# two simple clips of each.
+# simple clips of each.
 compare() {
-  local name=$1 clip stem last=$((frames - 1)) lossless=(-c:v ffv1)
-  local count="settb=1/$rate,setpts=N"  # by frame numbers: containers round time stamps
-  local video="scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"  # svd-gen's ffv1 is RGB
+  local name=$1 clip stem kind
   motion "$name"
   python3 "$root/scripts/eval_tiny.py" jobs "$name" "$name-model" --true-motion >"$name-model.jsonl"
   render "$name-model" "${@:2}"
-  mkdir "$name-repeated" "$name-faded"
+  mkdir "$name-repeated" "$name-faded" "$name-faded_to_own"
   for clip in "$name"/*.mp4; do
     stem=$(basename "$clip" .mp4)
-    ffmpeg -v error -i "$clip" -vf "loop=$last:1:0,trim=end_frame=$frames,$count" "${lossless[@]}" \
+    ffmpeg -v error -i "$clip" -vf "loop=$last:1:0,trim=end_frame=$frames,$by_number" "${lossless[@]}" \
       "$name-repeated/$stem-1.mkv"
-    ffmpeg -v error -i "$clip" -filter_complex "split[a][b]; [a]loop=$last:1:0,trim=end_frame=$frames,${count}[a];
-      [b]reverse,loop=$last:1:0,trim=end_frame=$frames,${count}[b]; [a][b]blend=all_expr=A*(1-T*$rate/$last)+B*T*$rate/$last" \
-      "${lossless[@]}" "$name-faded/$stem-1.mkv"
-    for kind in model repeated faded; do
+    fade "$clip" "$clip" "$name-faded/$stem-1.mkv"
+    fade "$clip" "$name-model/$stem-1.mkv" "$name-faded_to_own/$stem-1.mkv"
+    for kind in model repeated faded faded_to_own; do
       ffmpeg -v error -i "$name-$kind/$stem-1.mkv" -i "$clip" -f null - \
-        -lavfi "[0:v]$video,${count}[a]; [1:v]$video,${count}[b]; [a][b]psnr=stats_file=$name-$kind/$stem.psnr"
+        -lavfi "[0:v]$as_yuv,${by_number}[a]; [1:v]$as_yuv,${by_number}[b]; [a][b]psnr=stats_file=$name-$kind/$stem.psnr"
     done
   done
-  for kind in repeated faded; do motion "$name-$kind"; done
+  for kind in repeated faded faded_to_own; do motion "$name-$kind"; done
 }
 
 draw held_out 500000 --motions pan_left,pan_right,zoom_in,objects
