@@ -4,8 +4,8 @@
 #   scripts/train_tiny.sh [--torch DIR] [--cuda|--no-cuda] [--rehearse] [STAGE...]
 #
 #   --rehearse  a few clips and two steps of each stage, in build/rehearsal: whether all of it runs, in minutes
-#   STAGE  data, vae, video, finetune, pan, high-noise, camera, settle, finish, decoder, decoder-more, lora-static,
-#          lora-zoom, lora-horizontal; the default is all, in this order
+#   STAGE  data, vae, video, finetune, pan, high-noise, camera, settle, finish, decoder, decoder-more, pan-more,
+#          pan-many, average, lora-static, lora-zoom, lora-horizontal; the default is all, in this order
 #
 # What a stage leaves is in build/train; a stage that was stopped goes on from its last checkpoint, if it had one. The result
 # is build/train/tiny-svd, a folder for --model. docs/tiny-model.md records how the bundled one was made.
@@ -13,7 +13,8 @@
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-all=(data vae video finetune pan high-noise camera settle finish decoder decoder-more lora-static lora-zoom lora-horizontal)
+all=(data vae video finetune pan high-noise camera settle finish decoder decoder-more pan-more
+  pan-many average lora-static lora-zoom lora-horizontal)
 stages=()
 train=build/train
 rehearse=false
@@ -88,7 +89,21 @@ for stage in "${stages[@]}"; do
     draw zoom-far --clips 160 --seed 53000 --sizes 96x96 --motions zoom_in --fps 5
     draw zoom-large --clips 90 --seed 77 --sizes 192x128 --motions zoom_in
     draw data-larger --clips 240 --seed 61000 --sizes 192x128,128x192
+    draw pan-more --clips 300 --seed 32000 --sizes 96x96 --motions pan_right
+    draw pan-large --clips 100 --seed 33000 --sizes 192x128 --motions pan_right
+    draw pan-many --clips 900 --seed 34000 --sizes 96x96 --motions pan_right
+    draw pan-many-large --clips 220 --seed 36000 --sizes 192x128 --motions pan_right
     draw zoom-few --clips 50 --seed 57000 --sizes 96x96 --motions zoom_in
+    continue
+  fi
+  if [[ $stage == average ]]; then
+    part=$train/tiny-average.part  # no model of that name before it is whole
+    unet=model/unet/diffusion_pytorch_model.safetensors
+    rm -rf "$part" "$train/tiny-average"
+    mkdir "$part"
+    cp -r "$train/tiny-pan-many/model" "$part/model"
+    scripts/average_models.py "$train/tiny-decoder-more/$unet" "$train/tiny-pan-many/$unet" 0.5 "$part/$unet"
+    mv "$part" "$train/tiny-average"
     continue
   fi
   resume=()
@@ -96,9 +111,9 @@ for stage in "${stages[@]}"; do
   "$svd_gen" train --config "$(config_of "$stage")" "${resume[@]}"
 done
 
-[[ -e $train/tiny-decoder-more/model ]] || exit 0
+[[ -e $train/tiny-average/model ]] || exit 0
 rm -rf "$train/tiny-svd"
-cp -r "$train/tiny-decoder-more/model" "$train/tiny-svd"
+cp -r "$train/tiny-average/model" "$train/tiny-svd"
 for name in horizontal zoom static; do
   lora=$train/tiny-lora-$name/model/pytorch_lora_weights.safetensors
   [[ ! -e $lora ]] || install -D -m 644 "$lora" "$train/tiny-svd/loras/$name.safetensors"
