@@ -14,6 +14,7 @@
 
 #include "base/json.h"
 #include "svd/error.h"
+#include "weights/lora_config.h"
 #include "weights/safetensors.h"
 
 namespace svd::weights {
@@ -22,6 +23,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kMostStrength = 100;
+constexpr const char* kPeftPrefix = "base_model.model.";
+constexpr const char* kPeftFile = "adapter_model.safetensors";
 
 enum class Role { down, up, alpha };
 
@@ -51,7 +54,7 @@ constexpr Ending kEndings[] = {
 
 /// What a name in the file stands for; nothing: it is no name of a LoRA.
 std::optional<Key> read_key(std::string name) {
-  for (const char* prefix : {"base_model.model.", "unet."})
+  for (const char* prefix : {kPeftPrefix, "unet."})
     if (name.starts_with(prefix)) name.erase(0, std::char_traits<char>::length(prefix));
   for (const auto& [text, role] : kEndings) {
     if (!name.ends_with(text)) continue;
@@ -67,10 +70,21 @@ std::optional<Key> read_key(std::string name) {
   std::error_code code;
   std::string hint = "a LoRA is named by its file";
   for (const fs::path& inside : {folder, folder / "model"})  // of a training run
-    if (fs::is_regular_file(inside / kLoraFile, code))
-      hint = fmt::format("the file is {}", (inside / kLoraFile).string());
+    for (const char* name : {kPeftFile, kLoraFile})
+      if (fs::is_regular_file(inside / name, code))
+        hint = fmt::format("the file is {}", (inside / name).string());
   throw Error(ErrorKind::model, fmt::format("--lora {}: is a folder", printable(folder.string())),
               hint);
+}
+
+/// Where a file has no alphas of its own layers.
+std::optional<LoraConfig> config_of(const SafetensorsFile& file) {
+  if (auto config = lora_config_in(file.metadata(), file.path().string())) return config;
+  const auto& tensors = file.tensors();
+  const bool is_pefts = std::any_of(tensors.begin(), tensors.end(), [](const TensorInfo& info) {
+    return info.name.starts_with(kPeftPrefix);
+  });
+  return is_pefts ? lora_config_beside(file.path()) : std::nullopt;
 }
 
 }  // namespace
@@ -100,14 +114,18 @@ Lora Lora::open(const fs::path& path, double strength) {
     Pair& pair = lora.pairs_[key->weight];
     (key->role == Role::down ? pair.down : pair.up) = value;
   }
+  const std::optional<LoraConfig> config = config_of(*file);
   for (auto& [name, pair] : lora.pairs_) {
     if (!pair.down.defined() || !pair.up.defined())
       fail(fmt::format("of {} there is only one of the two matrices", printable(name)));
     if (pair.down.size(0) != pair.up.size(1))
       fail(fmt::format("the matrices of {} have the ranks {} and {}", printable(name),
                        pair.down.size(0), pair.up.size(1)));
-    const auto alpha = alphas.find(name);
-    if (alpha != alphas.end()) pair.scale = alpha->second / double(pair.down.size(0));
+    const std::int64_t rank = pair.down.size(0);
+    if (const auto alpha = alphas.find(name); alpha != alphas.end())
+      pair.scale = alpha->second / double(rank);
+    else if (config)
+      pair.scale = config->scale(name.substr(0, name.rfind(".weight")), rank);
   }
   if (lora.pairs_.empty()) fail("holds no matrices");
   return lora;

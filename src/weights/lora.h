@@ -13,7 +13,7 @@
 namespace svd::weights {
 
 /// Low-rank changes of a UNet's linear layers (arXiv 2106.09685): weight + strength * alpha / rank
-/// * up * down, where alpha is the rank if the file names none. Layouts that are read:
+/// * up * down, where alpha is the rank if nothing names it. Layouts that are read:
 ///
 ///     unet.LAYER.lora.down.weight and .lora.up.weight (diffusers, SVD_Xtend)
 ///
@@ -21,11 +21,11 @@ namespace svd::weights {
 ///
 ///     unet.ATTENTION.processor.to_q_lora.down.weight, ... (diffusers' old processors)
 ///
-/// and LAYER.alpha or LAYER.lora.alpha, if any.
+/// and LAYER.alpha or LAYER.lora.alpha, if any; of a layer without, alpha is what LoraConfig says.
 class Lora {
  public:
   /// `strength` may be negative or above 1. Throws Error{model} for a file with other tensors, with
-  /// half of a pair, or with values that are not finite.
+  /// half of a pair, with values that are not finite, or with a LoraConfig that cannot be read.
   static Lora open(const std::filesystem::path& path, double strength);
 
   const std::filesystem::path& path() const { return path_; }

@@ -117,6 +117,51 @@ TEST_F(LoraTest, alpha_scales_and_several_add_up) {
   EXPECT_NE(checkpoint.id(), changed);
 }
 
+// peft 0.21.2: LoraConfig(r=4, lora_alpha=2) has a scaling of 0.5, with use_rslora of 1;
+// alpha_pattern gives a layer its own alpha, by the end of its name.
+TEST_F(LoraTest, alpha_is_what_the_adapters_configuration_says) {
+  const auto change = [&](const fs::path& path, const char* layer) {
+    Checkpoint checkpoint = Checkpoint::open(kModel);
+    const Tensor before = weight(checkpoint, layer);
+    checkpoint.add_lora(Lora::open(path, 1));
+    const Tensor scale = (weight(checkpoint, layer) - before) / at::matmul(up_, down_);
+    return scale.median().item<double>();
+  };
+  const auto write_config = [&](const std::string& text) {
+    std::ofstream(folder_ / "adapter_config.json") << text;
+  };
+  const std::string prefix = "base_model.model." + kBlock;
+  const auto pefts = [&] {
+    return write({{prefix + "to_q.lora_A.weight", down_},
+                  {prefix + "to_q.lora_B.weight", up_},
+                  {prefix + "to_out.0.lora_A.weight", down_},
+                  {prefix + "to_out.0.lora_B.weight", up_}},
+                 "adapter_model.safetensors");
+  };
+  EXPECT_NEAR(change(pefts(), "to_q"), 1, 1e-3);
+  write_config(R"({"r": 4, "lora_alpha": 2, "alpha_pattern": {"attn1.to_out.0": 12, "o_q": 8}})");
+  EXPECT_NEAR(change(pefts(), "to_q"), 0.5, 1e-3);
+  EXPECT_NEAR(change(pefts(), "to_out.0"), 3, 1e-3);
+  write_config(R"({"r": 4, "lora_alpha": 2, "use_rslora": true})");
+  EXPECT_NEAR(change(pefts(), "to_q"), 1, 1e-3);
+  write_config(R"({"r": 4, "lora_alpha": 6, "use_rslora": true})");
+  EXPECT_NEAR(change(pefts(), "to_q"), 3, 1e-3);
+  for (const char* text : {R"({"lora_alpha": 2, "use_dora": true})", R"({"lora_alpha": "2"})", "{",
+                           R"({"lora_alpha": 2, "alpha_pattern": {".*to_q": 4}})"}) {
+    write_config(text);
+    EXPECT_THAT(refusal(pefts()), HasSubstr("adapter_config.json")) << text;
+  }
+  // Beside a file that peft did not write it means nothing; diffusers has it in the header.
+  const std::string layer = "unet." + kBlock;
+  const std::vector<std::pair<std::string, Tensor>> tensors = {
+      {layer + "to_q.lora_A.weight", down_}, {layer + "to_q.lora_B.weight", up_}};
+  EXPECT_NEAR(change(write(tensors), "to_q"), 1, 1e-3);
+  for (const char* text : {R"({"unet.r": 4, "unet.lora_alpha": 2})", R"({"lora_alpha": 2})"}) {
+    save_safetensors(folder_ / "x.safetensors", tensors, {{"lora_adapter_metadata", text}});
+    EXPECT_NEAR(change(folder_ / "x.safetensors", "to_q"), 0.5, 1e-3) << text;
+  }
+}
+
 TEST_F(LoraTest, what_is_none_or_for_another_model_is_refused) {
   EXPECT_THAT(refusal(write({{"conv_in.weight", down_}})), HasSubstr("no part of a LoRA"));
   EXPECT_THAT(refusal(write({{kBlock + "to_q.lora.down.weight", down_}})), HasSubstr("only one"));
