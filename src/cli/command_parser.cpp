@@ -122,6 +122,21 @@ void check_arguments(const CommandRow& row, const std::vector<std::string>& argu
            fmt::format("see svd-gen {} --help", row.name));
 }
 
+/// `help [COMMAND]` stands for `[COMMAND] --help`.
+std::vector<std::string> without_help_command(std::vector<std::string> arguments) {
+  if (arguments.empty() || arguments.front() != "help") return arguments;
+  arguments.erase(arguments.begin());
+  const std::vector<std::string> names = command_names();
+  if (!arguments.empty() && !looks_like_option(arguments.front()) &&
+      std::find(names.begin(), names.end(), arguments.front()) == names.end()) {
+    const std::string hint = did_you_mean(arguments.front(), names);
+    refuse(fmt::format("unknown command '{}'", arguments.front()),
+           hint.empty() ? "svd-gen --help lists the commands" : hint);
+  }
+  arguments.emplace_back("--help");
+  return arguments;
+}
+
 /// Turns CLI11's own complaints into ours.
 void parse(CLI::App& app, const std::vector<std::string>& arguments) {
   try {
@@ -151,7 +166,8 @@ ParsedCommand of_command(const CommandRow& row, const CLI::App& app, const RawOp
 
 }  // namespace
 
-ParsedCommand parse_command(const std::vector<std::string>& arguments) {
+ParsedCommand parse_command(const std::vector<std::string>& given) {
+  const std::vector<std::string> arguments = without_help_command(given);
   CLI::App app;
   declare(app, render_options());
   for (const CommandRow& row : commands()) {

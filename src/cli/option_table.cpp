@@ -406,6 +406,7 @@ const std::vector<CommandRow>& commands() {
        "writes a diffusers folder.\n"
        "The first Ctrl-C saves a checkpoint.\n",
        &train_options},
+      {"help", "[COMMAND]", 0, 1, "the help of a command", "", &plain_options},
       {"completions", "bash|zsh|fish", 1, 1, "a completion script for a shell", "", &plain_options},
       {"manual", "", 0, 0, "the manual page, in roff", "", &plain_options},
   };

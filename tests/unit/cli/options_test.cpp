@@ -218,6 +218,11 @@ TEST(Options, GivesHelpAndVersionWithoutAnythingElse) {
   EXPECT_EQ(parse({"--help"}).help, help_of(command_row("")));
   EXPECT_EQ(parse({"inspect", "--help"}).help, help_of(command_row("inspect")));
   EXPECT_EQ(parse({"inspect", "-h"}).help, help_of(command_row("inspect")));
+  EXPECT_EQ(parse({"help"}).help, help_of(command_row("")));
+  EXPECT_EQ(parse({"help", "inspect"}).help, help_of(command_row("inspect")));
+  EXPECT_EQ(parse({"help", "help"}).help, help_of(command_row("help")));
+  EXPECT_THAT(refusal({"help", "inspct"}), HasSubstr("unknown command 'inspct'"));
+  EXPECT_THAT(refusal({"help", "inspct"}), HasSubstr("did you mean inspect?"));
   EXPECT_EQ(parse({"--frames", "x", "--help"}).command, Command::help);
   EXPECT_EQ(parse({"--version"}).command, Command::version);
   EXPECT_TRUE(parse({"--version", "--json"}).messages.json);
