@@ -61,6 +61,11 @@ class Background : public Surface {
   Texture texture_;
 };
 
+double signed_uniform(Draw& draw, double low, double high) {
+  const double sign = draw.sign();
+  return sign * draw.uniform(low, high);
+}
+
 /// How a thing moves in the world.
 struct Course {
   explicit Course(Draw& draw, bool moves)
@@ -69,9 +74,12 @@ struct Course {
         angle(draw.uniform(0, kTurn)),
         nearness(draw.uniform(1, 1.5)) {
     if (!moves) return;
-    velocity = turned({draw.uniform(0.3, 1), 0}, draw.uniform(0, kTurn));
-    spin = draw.chance(0.5) ? draw.sign() * draw.uniform(0.5, 4) : 0;
-    growth = draw.chance(0.3) ? draw.sign() * draw.uniform(0.1, 0.8) : 0;
+    // A draw a statement: compilers order arguments and factors as they like.
+    const double direction = draw.uniform(0, kTurn);
+    const double speed = draw.uniform(0.3, 1);
+    velocity = turned({speed, 0}, direction);
+    if (draw.chance(0.5)) spin = signed_uniform(draw, 0.5, 4);
+    if (draw.chance(0.3)) growth = signed_uniform(draw, 0.1, 0.8);
   }
 
   Point start;

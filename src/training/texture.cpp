@@ -68,9 +68,12 @@ Texture::Texture(Draw& draw, Use use) {
                                  : kSurfaces[draw.index(std::size(kSurfaces))];
   const double hue = draw.uniform();
   const int colours = 3 + draw.index(3);
-  for (int i = 0; i < colours; ++i)
-    palette_.push_back(of_hue(std::fmod(hue + draw.uniform(0, 0.45), 1.0), draw.uniform(0.05, 0.8),
-                              draw.uniform(0.1, 1)));
+  for (int i = 0; i < colours; ++i) {  // a draw a statement: compilers order arguments as they like
+    const double value = draw.uniform(0.1, 1);
+    const double saturation = draw.uniform(0.05, 0.8);
+    const double shift = draw.uniform(0, 0.45);
+    palette_.push_back(of_hue(std::fmod(hue + shift, 1.0), saturation, value));
+  }
   frequency_ = use == Use::background ? draw.log_uniform(1, 5) : draw.log_uniform(3, 14);
   const double angle = draw.uniform(0, 2 * std::numbers::pi);
   direction_ = {std::cos(angle), std::sin(angle)};
