@@ -27,15 +27,26 @@ namespace {
 namespace fs = std::filesystem;
 constexpr double kUnknownFps = 7;  // of a single picture; what a render is told by default
 
-std::vector<fs::path> files_below(const fs::path& folder) {
+/// Those of a folder and of the folders in it, but for hidden ones. What is in `folder` and cannot
+/// be listed is warned of.
+std::vector<fs::path> files_below(const fs::path& folder, Console& console) {
   std::error_code code;
   std::vector<fs::path> files;
-  for (auto entry = fs::recursive_directory_iterator(folder, code);
-       !code && entry != fs::recursive_directory_iterator(); entry.increment(code))
-    if (entry->is_regular_file(code) && !entry->path().filename().string().starts_with('.'))
-      files.push_back(entry->path());
-  if (code)
-    throw Error(ErrorKind::image, fmt::format("--from {}: {}", folder.string(), code.message()));
+  std::vector<fs::path> folders = {folder};
+  while (!folders.empty()) {
+    const fs::path at = std::move(folders.back());
+    folders.pop_back();
+    auto entry = fs::directory_iterator(at, code);
+    for (; !code && entry != fs::directory_iterator(); entry.increment(code)) {
+      std::error_code gone;  // between the listing and now: neither a file nor a folder
+      if (entry->path().filename().string().starts_with('.')) continue;
+      if (entry->is_directory(gone) && !entry->is_symlink(gone)) folders.push_back(entry->path());
+      if (entry->is_regular_file(gone)) files.push_back(entry->path());
+    }
+    if (code && at == folder)
+      throw Error(ErrorKind::image, fmt::format("--from {}: {}", at.string(), code.message()));
+    if (code) console.warning(fmt::format("left out: {}: {}", at.string(), code.message()));
+  }
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -57,7 +68,7 @@ struct Tally {
   std::size_t most_frames = 0;  ///< of a file, at the wanted rate
 };
 
-/// The clips of one file: its frames in order, `frames` each, every one at the same rate. What is
+/// The clips of one file: its frames in order, `frames` each, marked with their mean rate. What is
 /// left at the end is dropped.
 class Cutter {
  public:
@@ -65,9 +76,14 @@ class Cutter {
          Tally& tally)
       : options_(options), source_(std::move(source)), writer_(writer), tally_(tally) {}
 
-  /// Frames that begin between two moments of the wanted rate are passed over.
+  /// Frames that begin between two moments of the wanted rate are passed over. Moments without a
+  /// frame are not made up for.
   void add(const Image& frame, double seconds) {
-    if (options_.fps && seconds + kTolerance < double(taken_) / *options_.fps) return;
+    if (options_.fps) {
+      const double moment = (seconds + kTolerance) * *options_.fps;
+      if (moment < next_) return;
+      next_ = std::floor(moment) + 1;
+    }
     ++taken_;
     tally_.most_frames = std::max(tally_.most_frames, std::size_t(taken_));
     images_.push_back(
@@ -102,6 +118,7 @@ class Cutter {
   std::vector<Image> images_;
   std::vector<double> times_;
   std::int64_t taken_ = 0;
+  double next_ = 0;  ///< moment of the wanted rate that a frame is due at
 };
 
 }  // namespace
@@ -110,12 +127,13 @@ void dataset(const DatasetOptions& options, Console& console, SignalWatcher& sig
   const std::stop_token stop = signals.begin([&console] { console.info("stopping ..."); });
   std::vector<fs::path> files;
   for (const std::string& folder : options.from)
-    for (fs::path& file : files_below(folder)) files.push_back(std::move(file));
+    for (fs::path& file : files_below(folder, console)) files.push_back(std::move(file));
   training::ClipCacheWriter writer(options.folder);
   Tally tally;
   for (std::size_t i = 0; i < files.size(); ++i) {
     console.status(fmt::format("reading files {}/{}", i + 1, files.size()));
     Cutter cutter(options, files[i].filename().string(), writer, tally);
+    const std::int64_t before = writer.clips();
     try {
       media::read_clip(files[i], [&](const Image& frame, double seconds) {
         if (stop.stop_requested()) throw Error(ErrorKind::interrupted, "stopped");
@@ -125,7 +143,9 @@ void dataset(const DatasetOptions& options, Console& console, SignalWatcher& sig
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::image) throw;
       ++tally.unread;
-      console.warning(fmt::format("left out: {}", error.what()));
+      const std::int64_t kept = writer.clips() - before;
+      console.warning(fmt::format(
+          "left out{}: {}", kept > 0 ? fmt::format(", after {} clips", kept) : "", error.what()));
     }
   }
   console.clear_status();

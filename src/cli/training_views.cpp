@@ -5,6 +5,7 @@
 #include <exception>
 #include <fstream>
 #include <functional>
+#include <set>
 #include <stop_token>
 #include <string>
 
@@ -68,7 +69,12 @@ void try_to(Console& console, const std::string& what, const std::function<void(
 }  // namespace
 
 void check_samples(const training::TrainConfig& config) {
+  std::set<std::string> stems;  // which name the videos
   for (const std::string& picture : config.samples) {
+    if (!stems.insert(stem_of(picture)).second)
+      throw Error(ErrorKind::usage,
+                  fmt::format("'samples': two are called {}", printable(stem_of(picture))),
+                  "their videos would have one name");
     try {
       media::read_image(picture);
     } catch (const Error& error) {

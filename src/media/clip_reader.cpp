@@ -14,9 +14,9 @@
 
 namespace svd::media {
 
-double read_clip(const std::filesystem::path& file,
-                 const std::function<bool(const Image& frame, double seconds)>& on_frame,
-                 std::int64_t max_pixels) {
+void read_clip(const std::filesystem::path& file,
+               const std::function<bool(const Image& frame, double seconds)>& on_frame,
+               std::int64_t max_pixels) {
   InputFile input(file.string());
   std::vector<std::uint8_t> bytes;
   input.read(bytes, kFirstBytes);
@@ -25,7 +25,7 @@ double read_clip(const std::filesystem::path& file,
     check_known(bytes, input.name());
     input.read_rest(bytes);
     on_frame(decode_image(bytes, input.name(), max_pixels), 0);
-    return 0;
+    return;
   }
   Clip clip(input, container, input.name(), max_pixels);
   const AVRational rate = clip.stream().avg_frame_rate;
@@ -44,7 +44,6 @@ double read_clip(const std::filesystem::path& file,
   }
   if (count == 0)
     throw Error(ErrorKind::image, input.name() + " holds no picture that can be decoded");
-  return fps;
 }
 
 }  // namespace svd::media

@@ -9,10 +9,10 @@
 namespace svd::media {
 
 /// Reads a clip from its first frame to its last. `on_frame` gets each upright frame with the time
-/// in seconds at which it begins, and says whether to go on. Returns the rate that the file names,
-/// frames a second, or 0 where it names none. A still picture is one frame. Throws Error{image}.
-double read_clip(const std::filesystem::path& file,
-                 const std::function<bool(const Image& frame, double seconds)>& on_frame,
-                 std::int64_t max_pixels = kMaxPixels);
+/// in seconds at which it begins, and says whether to go on. A still picture is one frame. Throws
+/// Error{image}.
+void read_clip(const std::filesystem::path& file,
+               const std::function<bool(const Image& frame, double seconds)>& on_frame,
+               std::int64_t max_pixels = kMaxPixels);
 
 }  // namespace svd::media

@@ -102,6 +102,12 @@ END
   "$SVD_GEN" train --config config.json -q --threads 1
   [ ! -e plain/samples ]
   diff <(losses run/metrics.jsonl) <(losses plain/metrics.jsonl)
+  mkdir other_folder
+  cp in.png other_folder/in.png
+  config video samples '["in.png", "other_folder/in.png"]' output '"other"'
+  run "$SVD_GEN" train --config config.json
+  [ "$status" -eq 2 ]
+  [[ "$output" == *"'samples': two are called 'in'"* ]]
   config video samples '["nothing.png"]' output '"other"'
   run "$SVD_GEN" train --config config.json
   [ "$status" -eq 3 ]
@@ -110,7 +116,7 @@ END
 
 @test "settings that a stage does not read are refused" {
   "$SVD_GEN" synth data --clips 2 --frames 3 --sizes 64x64 -q
-  for settings in 'video rank 4' 'video any_motion_bucket true' 'image crop 32' 'vae_video kl_weight 0.1' \
+  for settings in 'image dropout 0.2' 'video rank 4' 'video any_motion_bucket true' 'image crop 32' 'vae_video kl_weight 0.1' \
     'vae_image dropout 0.2' 'lora temporal_only true' 'vae_image samples ["in.png"]'; do
     read -r stage key value <<<"$settings"
     config "$stage" "$key" "$value"
@@ -161,6 +167,49 @@ END
   [ "$status" -eq 143 ]
   [ -e run/checkpoint.safetensors ]
   grep -q "stopped after step" log
+}
+
+@test "a checkpoint that cannot be saved is the failure, whatever asked for it" {
+  "$SVD_GEN" synth data --clips 2 --frames 3 --sizes 64x64 -q
+  config vae_image steps 100000 checkpoint_every 100000
+  (
+    ulimit -f 200  # blocks of 1024 bytes
+    exec "$SVD_GEN" train --config config.json 2>log
+  ) &
+  await_steps 2
+  kill -TERM $!
+  status=0
+  wait $! || status=$?
+  [ "$status" -eq 6 ]
+  [ ! -e run/checkpoint.safetensors ]
+}
+
+@test "going on leaves nothing of a killed run, and a finished one as it is" {
+  "$SVD_GEN" synth data --clips 2 --frames 3 --sizes 64x64 -q
+  config vae_image steps 1
+  "$SVD_GEN" train --config config.json -q
+  touch run/.svd-gen-123-0.tmp
+  config vae_image steps 3
+  "$SVD_GEN" train --config config.json --resume -q
+  [ ! -e run/.svd-gen-123-0.tmp ]
+  [ "$(python3 -c 'import json; print(json.load(open("run/config.json"))["steps"])')" -eq 3 ]
+  local before
+  before=$(stat -c %i run/checkpoint.safetensors)
+  run "$SVD_GEN" train --config run/config.json --resume
+  [ "$status" -eq 0 ]
+  [[ "$output" == *"nothing is left to do: 3 of 3 'steps' are done"* ]]
+  [ "$(stat -c %i run/checkpoint.safetensors)" = "$before" ]
+  # Killed before its settings were written.
+  rm -r run/*
+  touch run/metrics.jsonl
+  "$SVD_GEN" train --config config.json --resume -q
+  [ "$(wc -l <run/metrics.jsonl)" -eq 3 ]
+  # Not a run.
+  rm -r run/*
+  echo mine >run/metrics.jsonl
+  run "$SVD_GEN" train --config config.json --resume
+  [ "$status" -eq 2 ]
+  [ "$(cat run/metrics.jsonl)" = mine ]
 }
 
 @test "a run replaces no other's model" {
@@ -479,8 +528,25 @@ END
   "$SVD_GEN" dataset fast --from v --frames 6 --size 64x64 --fps 24 2>log
   grep -qF "clips with fewer frames a second than --fps 24, marked with their own: 7" log
   grep -q '"fps":10.0' fast/clips.jsonl
+  # Five frames a second, then thirty: what was missing is not made up for.
+  mkdir uneven
+  ffmpeg -v error -f lavfi -i testsrc2=s=128x128:r=30:d=4 -vf "select='gte(t,2)+not(mod(n,6))'" -fps_mode vfr \
+    uneven/v.mp4
+  "$SVD_GEN" dataset even --from uneven --frames 5 --size 64x64 --fps 15 2>log
+  python3 - <<'END'
+import json
+rates = [json.loads(line)["fps"] for line in open("even/clips.jsonl")]
+assert len(rates) >= 6 and rates[0] == 5 and max(rates) < 15.5 and rates[-1] > 14.5, rates
+END
   "$SVD_GEN" dataset both --from v --from v --frames 6 --size 128x128 -q 2>/dev/null
   [ "$(wc -l <both/clips.jsonl)" -eq 14 ]
+  local deep
+  deep=v/$(printf '%0250d' 0)
+  mkdir "$deep"
+  (for ((i = 0; i < 20; i++)); do cd "$deep" && deep=${deep#v/} && mkdir "$deep"; done)  # no path is as long
+  "$SVD_GEN" dataset beside --from v --frames 6 --size 64x64 2>log
+  grep -q "left out: v/000.*: File name too long" log
+  [ "$(wc -l <beside/clips.jsonl)" -eq 7 ]
   mkdir none
   run "$SVD_GEN" dataset e --from none
   [ "$status" -eq 3 ]
