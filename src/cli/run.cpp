@@ -60,7 +60,7 @@ int run_stoppable(const MessageOptions& messages, Console& console, const Body& 
   const int signal = signals->received();
   signals.reset();
   if (!failure) return 0;  // a signal that came too late to stop anything
-  if (signal != 0) die_of(signal);
+  if (signal != 0 && failure->kind == ErrorKind::interrupted) die_of(signal);
   return failure->exit_code;
 }
 

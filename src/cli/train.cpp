@@ -45,6 +45,9 @@ std::string memory_hint(const training::TrainConfig& config) {
     settings.emplace_back("a smaller 'crop'");
   else if (!config.gradient_checkpointing)
     settings.emplace_back("'gradient_checkpointing'");
+  if (!config.bfloat16) settings.emplace_back("'bfloat16'");
+  if (config.stage != training::Stage::vae_image && config.stage != training::Stage::image)
+    settings.emplace_back("fewer 'frames'");
   settings.emplace_back("smaller clips");
   return fmt::format("what needs less: {}", fmt::join(settings, "; "));
 }

@@ -51,11 +51,21 @@ Batches::Batches(const TrainConfig& config)
       by_shape[{frames, clip.height, clip.width}].push_back({&cache, i});
     }
   }
+  std::int64_t fitting = 0;
+  std::vector<std::string> left_out;
   for (auto& [shape, clips] : by_shape) {
-    clips_ += static_cast<std::int64_t>(clips.size());
-    batches_an_epoch_ += static_cast<std::int64_t>(clips.size() / batch_);
+    const auto count = static_cast<std::int64_t>(clips.size());
+    fitting += count;
+    if (clips.size() < batch_) {
+      const auto& [frames, height, width] = shape;
+      left_out.push_back(fmt::format("{} of {} frames of {}x{}", count, frames, width, height));
+      continue;
+    }
+    clips_ += count;
+    batches_an_epoch_ += count / std::int64_t(batch_);
     shapes_.push_back(std::move(clips));
   }
+  left_out_ = fmt::format("{}", fmt::join(left_out, ", "));
   if (batches_an_epoch_ == 0)
     throw Error(
         ErrorKind::usage,
@@ -63,8 +73,8 @@ Batches::Batches(const TrainConfig& config)
                     config.frames > 0 ? fmt::format("with at least {} frames", config.frames)
                                       : "and number of frames",
                     config.motions.empty() ? "" : " and one of the 'motions'"),
-        clips_ > 0 ? fmt::format("{} clips fit but for that", clips_)
-                   : "there are " + kinds_of(caches_));
+        fitting > 0 ? fmt::format("{} clips fit but for that", fitting)
+                    : "there are " + kinds_of(caches_));
 }
 
 std::vector<ClipRef> Batches::shapes() const {

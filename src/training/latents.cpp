@@ -17,7 +17,6 @@
 #include "training/objective.h"
 #include "training/weights_in.h"
 #include "weights/config_reader.h"
-#include "weights/fingerprint.h"
 #include "weights/safetensors.h"
 
 namespace svd::training {
@@ -39,8 +38,10 @@ std::shared_ptr<const weights::SafetensorsFile> open_if_whole(const fs::path& pa
   }
 }
 
-/// Empty where there is no such file, a damaged one, or one of other clips.
-std::vector<at::Tensor> stored_latents(const fs::path& path, const ClipCache& cache) {
+/// The latents of some clips, whose numbers are `clips`, as the file holds them. Empty where there
+/// is no such file, a damaged one, or one of other clips.
+std::vector<at::Tensor> stored_latents(const fs::path& path, const ClipCache& cache,
+                                       const std::vector<std::size_t>& clips) {
   std::error_code code;
   if (!fs::exists(path, code)) return {};
   const auto file = open_if_whole(path);
@@ -48,21 +49,26 @@ std::vector<at::Tensor> stored_latents(const fs::path& path, const ClipCache& ca
   const auto dataset = file->metadata().find(kDataset);
   if (dataset == file->metadata().end() || dataset->second != cache.id()) return {};
   std::vector<at::Tensor> latents;
-  for (std::size_t i = 0; i < cache.clips().size(); ++i) {
-    const weights::TensorInfo* const info = file->find(std::to_string(i));
+  for (const std::size_t clip : clips) {
+    const weights::TensorInfo* const info = file->find(std::to_string(clip));
     if (info == nullptr) return {};
     latents.push_back(file->tensor(*info));
   }
   return latents;
 }
 
-std::string id_of(const std::vector<nn::Parameter>& parameters) {
-  weights::Fingerprint fingerprint;
-  for (const nn::Parameter& parameter : parameters) {
-    const at::Tensor value = parameter.tensor->contiguous();
-    fingerprint.add({static_cast<const char*>(value.const_data_ptr()), value.nbytes()});
+/// Encodes some clips and stores their latents. `on_clip()` is called before each.
+void store_latents(const fs::path& path, const ClipCache& cache,
+                   const std::vector<std::size_t>& clips, const Encoders& encoders,
+                   const std::function<void()>& on_clip) {
+  std::vector<std::pair<std::string, at::Tensor>> latents;
+  for (const std::size_t clip : clips) {
+    on_clip();
+    const at::Tensor pixels = to_pixels(cache.frames(cache.clips()[clip]));
+    latents.emplace_back(std::to_string(clip),
+                         encoders.encode(pixels).to(at::kHalf).cpu().contiguous());
   }
-  return fingerprint.hex().substr(0, 16);
+  weights::save_safetensors(path, latents, {{kDataset, cache.id()}});
 }
 
 }  // namespace
@@ -85,7 +91,8 @@ Encoders::Encoders(const fs::path& model, const c10::Device& device)
     for (const nn::Parameter& parameter : clip_.parameters())
       clip_begun_here_.emplace_back(parameter.name, *parameter.tensor);
   }
-  vae_id_ = id_of(vae_.parameters());
+  vae_id_ = fingerprint(vae_.parameters()).substr(0, 16);
+  clip_id_ = fingerprint(clip_.parameters());
   move_to(device_, vae_.parameters());
   move_to(device_, clip_.parameters());
   vae_.fold();
@@ -116,29 +123,43 @@ at::Tensor Encoders::embed(const at::Tensor& frames) const {
 
 LatentCache::LatentCache(const std::vector<ClipCache>& caches, const Encoders& encoders,
                          const Progress& on_progress) {
+  struct Missing {
+    const ClipCache* cache;
+    std::vector<std::size_t> clips;
+    fs::path path;
+  };
+  std::vector<Missing> missing;
   std::int64_t total = 0, done = 0;
-  const std::string name = fmt::format("latents-{}.safetensors", encoders.vae_id());
   for (const ClipCache& cache : caches) {
-    const auto [place, is_new] = latents_.try_emplace(cache.folder());
+    const auto [place, is_new] = latents_.try_emplace(cache.folder(), cache.clips().size());
     if (!is_new) continue;
-    place->second = stored_latents(cache.folder() / name, cache);
-    if (!place->second.empty()) continue;
-    total += static_cast<std::int64_t>(cache.clips().size());
-    // Throws before the work, not after it.
-    const AtomicPath can_be_written(cache.folder() / name, AtomicPath::Type::file);
-  }
-  for (const ClipCache& cache : caches) {
-    std::vector<at::Tensor>& latents = latents_.at(cache.folder());
-    if (!latents.empty()) continue;
-    std::vector<std::pair<std::string, at::Tensor>> named;
-    for (std::size_t i = 0; i < cache.clips().size(); ++i) {
-      on_progress(done++, total);
-      const at::Tensor pixels = to_pixels(cache.frames(cache.clips()[i]));
-      latents.push_back(encoders.encode(pixels).to(at::kHalf).cpu().contiguous());
-      named.emplace_back(std::to_string(i), latents.back());
+    std::map<std::string, std::vector<std::size_t>> by_shard;
+    for (std::size_t i = 0; i < cache.clips().size(); ++i)
+      by_shard[cache.clips()[i].shard].push_back(i);
+    remove_abandoned(cache.folder());
+    for (auto& [shard, clips] : by_shard) {
+      const fs::path path = cache.folder() / fmt::format("latents-{}-{}", encoders.vae_id(), shard);
+      if (keep(cache, clips, path)) continue;
+      total += static_cast<std::int64_t>(clips.size());
+      const AtomicPath can_be_written(path, AtomicPath::Type::file);  // throws before the work
+      missing.push_back({&cache, std::move(clips), path});
     }
-    weights::save_safetensors(cache.folder() / name, named, {{kDataset, cache.id()}});
   }
+  for (const auto& [cache, clips, path] : missing) {
+    store_latents(path, *cache, clips, encoders, [&] { on_progress(done++, total); });
+    if (!keep(*cache, clips, path))
+      throw Error(ErrorKind::output,
+                  fmt::format("{}: changed while it was written", path.string()));
+  }
+}
+
+bool LatentCache::keep(const ClipCache& cache, const std::vector<std::size_t>& clips,
+                       const fs::path& path) {
+  const std::vector<at::Tensor> stored = stored_latents(path, cache, clips);
+  if (stored.empty()) return false;
+  std::vector<at::Tensor>& latents = latents_.at(cache.folder());
+  for (std::size_t i = 0; i < clips.size(); ++i) latents[clips[i]] = stored[i];
+  return true;
 }
 
 at::Tensor LatentCache::of(const ClipRef& clip) const {

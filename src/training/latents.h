@@ -28,6 +28,8 @@ class Encoders {
   double scaling_factor() const { return config_.vae.scaling_factor; }
   /// A name for the VAE's encoder: the same weights, the same name.
   const std::string& vae_id() const { return vae_id_; }
+  /// A name for the image encoder, likewise.
+  const std::string& clip_id() const { return clip_id_; }
   /// The image encoder's weights, where the model had none: a model folder has to hold them.
   const std::vector<std::pair<std::string, at::Tensor>>& clip_begun_here() const {
     return clip_begun_here_;
@@ -40,11 +42,13 @@ class Encoders {
   networks::ClipVisionModelWithProjection clip_;
   std::vector<std::pair<std::string, at::Tensor>> clip_begun_here_;
   std::string vae_id_;
+  std::string clip_id_;
 };
 
-/// The latents of every clip of the caches, encoded once for a VAE and kept beside the data in
-/// latents-ID.safetensors: float16 on the CPU, [F, c, h, w] a clip, unscaled. Those of other clips,
-/// which lay in the folder before, are replaced.
+/// The latents of every clip of the caches, encoded once for a VAE and kept beside the data, a file
+/// latents-ID-SHARD for a shard: float16 on the CPU, [F, c, h, w] a clip, unscaled, mapped. Those
+/// of other clips, which lay in the folder before, are replaced. What was encoded before a stop
+/// stays, shard by shard.
 class LatentCache {
  public:
   using Progress = std::function<void(std::int64_t done, std::int64_t total)>;
@@ -55,6 +59,11 @@ class LatentCache {
   at::Tensor of(const ClipRef& clip) const;  ///< float16 [F, c, h, w]
 
  private:
+  /// Takes the latents of some clips from a file. False, with nothing taken, if it does not hold
+  /// them.
+  bool keep(const ClipCache& cache, const std::vector<std::size_t>& clips,
+            const std::filesystem::path& path);
+
   std::map<std::filesystem::path, std::vector<at::Tensor>> latents_;  ///< by folder of the cache
 };
 

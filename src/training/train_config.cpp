@@ -47,6 +47,8 @@ constexpr unsigned bit(Stage stage) { return 1U << static_cast<unsigned>(stage);
 constexpr unsigned kVae = bit(Stage::vae_image) | bit(Stage::vae_video);
 constexpr unsigned kUNet = bit(Stage::image) | bit(Stage::video) | bit(Stage::lora);
 
+constexpr unsigned kClips = bit(Stage::video) | bit(Stage::lora);
+
 /// Keys that only some stages read.
 constexpr std::array<std::pair<const char*, unsigned>, 12> kReadIn = {{
     {"crop", kVae},
@@ -56,8 +58,8 @@ constexpr std::array<std::pair<const char*, unsigned>, 12> kReadIn = {{
     {"gradient_checkpointing", kUNet},
     {"noise", kUNet},
     {"augmentation", kUNet},
-    {"augmentation_draws", kUNet},
-    {"dropout", kUNet},
+    {"augmentation_draws", kClips},
+    {"dropout", kClips},
     {"samples", kUNet},
     {"rank", bit(Stage::lora)},
     {"any_motion_bucket", bit(Stage::lora)},

@@ -42,14 +42,43 @@ constexpr const char* kCheckpoint = "checkpoint.safetensors";
 constexpr std::int64_t kUncropped = std::numeric_limits<std::int64_t>::max();
 constexpr const char* kMetrics = "metrics.jsonl";
 constexpr const char* kModel = "model";
-constexpr const char* kStep = "step";      // of the checkpoint's metadata: steps done ...
-constexpr const char* kConfig = "config";  // ... and the settings
+// Of the checkpoint's metadata:
+constexpr const char* kStep = "step";      // steps done
+constexpr const char* kConfig = "config";  // the settings
+constexpr const char* kBase = "base";      // Objective::base_id
+constexpr const char* kWindow = "window";  // Window
 
 constexpr const char* kSettings = "config.json";
 
 /// Settings that a resumed run may have otherwise; of the model only the name.
 constexpr const char* kFree[] = {"steps",   "output",  "data", "log_every", "checkpoint_every",
                                  "samples", "bfloat16"};
+
+/// Sums over the steps since the last whole report.
+struct Window {
+  double loss = 0;
+  double gradient_norm = 0;
+  double seconds = 0;
+  std::int64_t steps = 0;
+};
+
+std::string to_text(const Window& window) {
+  return one_line({{"loss", window.loss},
+                   {"gradient_norm", window.gradient_norm},
+                   {"seconds", window.seconds},
+                   {"steps", window.steps}});
+}
+
+/// Nothing for a text that is none.
+std::optional<Window> parse_window(const std::string& text) {
+  const Json json = Json::parse(text, nullptr, false);
+  try {
+    return Window{json.at("loss").get<double>(), json.at("gradient_norm").get<double>(),
+                  json.at("seconds").get<double>(), json.at("steps").get<std::int64_t>()};
+  } catch (const Json::exception&) {
+    return std::nullopt;
+  }
+}
 
 std::string line_of(const StepReport& report) {
   nlohmann::ordered_json json = {{"step", report.step},
@@ -209,15 +238,25 @@ class Run {
     for (const Trainable& parameter : optimiser_.parameters()) count += parameter.value.numel();
     hooks_.on_message(fmt::format("stage {}: {:.2f} million parameters to train, {} clips",
                                   to_string(config.stage), double(count) / 1e6, batches_.clips()));
+    if (!batches_.left_out().empty())
+      hooks_.on_message(fmt::format("left out, fewer than a 'batch' of {}: {}", config.batch,
+                                    batches_.left_out()));
   }
 
   void start_anew() {
-    write_text_file(config_.output / kSettings, to_json(config_).dump(2) + "\n", true);
-    write_text_file(config_.output / kMetrics, "", true);
+    write_text_file(config_.output / kMetrics, "", true);  // first: it tells that a run began
+    write_settings();
   }
 
   void restore(const BegunRun& begun) {
     const auto& file = begun.file;
+    const auto base = file->metadata().find(kBase);
+    if (base != file->metadata().end() && base->second != objective_->base_id())
+      throw Error(ErrorKind::usage,
+                  fmt::format("--resume: the weights of 'model' ({}) are not those that the run "
+                              "began with",
+                              config_.model.string()),
+                  "begin a new run in another 'output'");
     for (const auto& [name, tensor] : state()) {
       const weights::TensorInfo* const info = file->find(name);
       if (info == nullptr || info->shape != tensor.sizes().vec())
@@ -226,41 +265,36 @@ class Run {
       at::Tensor(tensor).copy_(file->tensor(*info));
     }
     step_ = begun.step;
+    saved_step_ = step_;
     optimiser_.set_steps_done(step_);
+    const auto window = file->metadata().find(kWindow);
+    if (window != file->metadata().end()) window_ = parse_window(window->second).value_or(Window());
+    write_settings();
     write_text_file(config_.output / kMetrics, metrics_until(config_.output / kMetrics, step_),
                     true);
-    hooks_.on_message(step_ < config_.steps
-                          ? fmt::format("going on after step {}", step_)
-                          : fmt::format("nothing is left to do: {} of {} 'steps' are done", step_,
-                                        config_.steps));
+    if (step_ < config_.steps) {
+      hooks_.on_message(fmt::format("going on after step {}", step_));
+      return;
+    }
+    hooks_.on_message(
+        fmt::format("nothing is left to do: {} of {} 'steps' are done", step_, config_.steps));
+    save_model();  // a run that was killed may have left the one before
   }
 
   void steps(const std::stop_token& stop) {
     std::ofstream metrics(config_.output / kMetrics, std::ios::app);
-    Clock::time_point begin = Clock::now();
-    StepReport sum;
-    std::int64_t counted = 0;
     while (step_ < config_.steps && !stop.stop_requested()) {
       const double rate = optimiser_.learning_rate(step_);
-      sum.loss += one_step(sum.gradient_norm);
-      ++counted;
-      if (step_ % config_.log_every == 0 || step_ == config_.steps) {
-        sum.step = step_;
-        sum.loss /= double(counted);
-        sum.gradient_norm /= double(counted);
-        sum.learning_rate = rate;
-        const auto now = Clock::now();
-        sum.seconds_per_step = std::chrono::duration<double>(now - begin).count() / double(counted);
-        sum.details = objective_->details();
-        metrics << line_of(sum) << std::endl;
-        hooks_.on_step(sum);
-        sum = {};
-        counted = 0;
-        begin = now;
-      }
-      if (step_ % config_.checkpoint_every == 0 && step_ < config_.steps) save();
+      const Clock::time_point begin = Clock::now();
+      window_.loss += one_step(window_.gradient_norm);
+      window_.seconds += std::chrono::duration<double>(Clock::now() - begin).count();
+      ++window_.steps;
+      const bool is_whole = step_ % config_.log_every == 0;
+      if (is_whole || step_ == config_.steps) report(metrics, rate);
+      if (is_whole) window_ = {};
+      if (step_ % config_.checkpoint_every == 0) save();
     }
-    save();
+    if (step_ != saved_step_) save();
     if (step_ < config_.steps)
       throw Error(ErrorKind::interrupted, fmt::format("stopped after step {}", step_),
                   "--resume goes on from there");
@@ -291,18 +325,42 @@ class Run {
     return total / double(config_.accumulate);
   }
 
+  /// Of the window so far, with the rate of its last step.
+  void report(std::ofstream& metrics, double rate) {
+    const auto steps = double(window_.steps);
+    const StepReport report{step_, window_.loss / steps,    window_.gradient_norm / steps,
+                            rate,  window_.seconds / steps, objective_->details()};
+    metrics << line_of(report) << std::endl;
+    if (!metrics) {
+      save();
+      throw Error(ErrorKind::output,
+                  fmt::format("{}: cannot be written", (config_.output / kMetrics).string()),
+                  "--resume goes on from this step");
+    }
+    hooks_.on_step(report);
+  }
+
+  void write_settings() const {
+    write_text_file(config_.output / kSettings, to_json(config_).dump(2) + "\n", true);
+  }
+
   std::vector<std::pair<std::string, at::Tensor>> state() const {
     auto all = optimiser_.state();
     for (auto& entry : objective_->state()) all.push_back(std::move(entry));
     return all;
   }
 
+  void save_model() { objective_->save(config_.output / kModel, optimiser_.averages()); }
+
   void save() {
     weights::save_safetensors(config_.output / kCheckpoint, state(),
-                              {{kStep, std::to_string(step_)}, {kConfig, to_json(config_).dump()}});
-    const fs::path model = config_.output / kModel;
-    objective_->save(model, optimiser_.averages());
-    hooks_.on_checkpoint(step_, model);
+                              {{kStep, std::to_string(step_)},
+                               {kConfig, to_json(config_).dump()},
+                               {kBase, objective_->base_id()},
+                               {kWindow, to_text(window_)}});
+    save_model();
+    saved_step_ = step_;
+    hooks_.on_checkpoint(step_, config_.output / kModel);
   }
 
   TrainConfig config_;
@@ -311,6 +369,8 @@ class Run {
   std::unique_ptr<Objective> objective_;
   AdamW optimiser_;
   std::int64_t step_ = 0;
+  std::int64_t saved_step_ = -1;  ///< the last one that a checkpoint holds
+  Window window_;
 };
 
 bool has_checkpoint(const fs::path& folder) {
@@ -321,9 +381,9 @@ bool has_checkpoint(const fs::path& folder) {
 /// Without a checkpoint, if it was killed before the first.
 bool holds_run(const fs::path& folder) {
   std::error_code code;
-  return has_checkpoint(folder) ||
-         (fs::exists(folder / kSettings, code) && fs::exists(folder / kMetrics, code) &&
-          !fs::exists(folder / kModel, code));
+  if (has_checkpoint(folder)) return true;
+  if (!fs::exists(folder / kMetrics, code) || fs::exists(folder / kModel, code)) return false;
+  return fs::exists(folder / kSettings, code) || fs::is_empty(folder / kMetrics, code);
 }
 
 }  // namespace
@@ -357,10 +417,12 @@ void train(const TrainConfig& config, const c10::Device& device, bool resume,
                 "one has the folders unet, vae and image_encoder");
   std::optional<NewFolder> made;
   std::optional<FolderLock> begun;
-  if (resume)
+  if (resume) {
     begun.emplace(config.output);
-  else
+    remove_abandoned(config.output);
+  } else {
     made.emplace(config.output);
+  }
   Run run(config, device, hooks, stop);
   if (has_checkpoint(config.output))
     run.restore(open_begun_run(config));

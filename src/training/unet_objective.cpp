@@ -45,6 +45,12 @@ at::Tensor over(const at::Tensor& vector, const at::Tensor& like) {  // [B] -> [
   return vector.view(shape);
 }
 
+/// [F, ...] -> [1, ...], drawn.
+at::Tensor one_of(const at::Tensor& frames, const at::Generator& generator) {
+  const std::int64_t count = frames.size(0);
+  return frames.narrow(0, at::randint(count, {1}, generator, at::kLong).item<std::int64_t>(), 1);
+}
+
 constexpr const char* kDown = ".lora.down.weight";
 constexpr const char* kUp = ".lora.up.weight";
 
@@ -83,6 +89,7 @@ UNetObjective::UNetObjective(const TrainConfig& config, const std::vector<ClipCa
                at::detail::createCPUGenerator(config.seed));
     start_with_the_picture(unet_.parameters(), model_.unet, encoders_.scaling_factor());
   }
+  base_id_ = fingerprint(unet_.parameters()) + encoders_.vae_id() + encoders_.clip_id();
   move_to(device_, unet_.parameters());
 }
 
@@ -135,15 +142,26 @@ UNetObjective::Picture UNetObjective::picture_of(const ClipRef& clip,
   return {strength, encoders_.embed(first).squeeze(0), encoders_.encode(pixels).squeeze(0)};
 }
 
+UNetObjective::Picture UNetObjective::no_picture(const ClipRef& clip,
+                                                 const at::Generator& generator) const {
+  const double strength = log_normal(config_.augmentation, 1, generator).item<double>();
+  const std::int64_t factor = model_.vae.factor();
+  return {strength, at::zeros({1, model_.clip.projection_dim}),
+          at::zeros({model_.vae.latent_channels, clip.info().height / factor,
+                     clip.info().width / factor})};
+}
+
 const UNetObjective::Picture& UNetObjective::drawn_picture(const ClipRef& clip,
                                                            const at::Generator& generator) {
   const std::int64_t draw =
       at::randint(config_.augmentation_draws, {1}, generator, at::kLong).item<std::int64_t>();
-  const auto [place, is_new] = pictures_.try_emplace({clip.cache, clip.index, draw});
+  const std::string& dataset = clip.cache->id();
+  const auto [place, is_new] = pictures_.try_emplace({dataset, clip.index, draw});
   if (is_new) {  // kept on the CPU: there may be many
     const std::uint64_t number =
         clip.index * std::uint64_t(config_.augmentation_draws) + static_cast<std::uint64_t>(draw);
-    Draw seeds((config_.seed ^ kPictures) + number * 0x9e3779b97f4a7c15U);
+    Draw seeds((config_.seed ^ kPictures ^ std::stoull(dataset.substr(0, 16), nullptr, 16)) +
+               number * 0x9e3779b97f4a7c15U);
     const Picture picture = picture_of(clip, at::detail::createCPUGenerator(seeds.seed()));
     place->second = {picture.strength, picture.embed.cpu(), picture.latents.cpu()};
   }
@@ -155,8 +173,9 @@ UNetObjective::Conditions UNetObjective::conditions_of(const std::vector<ClipRef
   const auto batch = static_cast<std::int64_t>(clips.size());
   std::vector<at::Tensor> embeds, latents, ids;
   for (const ClipRef& clip : clips) {
-    const Picture picture = config_.augmentation_draws > 0 ? drawn_picture(clip, generator)
-                                                           : picture_of(clip, generator);
+    const Picture picture = config_.stage == Stage::image    ? no_picture(clip, generator)
+                            : config_.augmentation_draws > 0 ? drawn_picture(clip, generator)
+                                                             : picture_of(clip, generator);
     embeds.push_back(picture.embed.to(device_));
     latents.push_back(picture.latents.to(device_));
     const double bucket = config_.any_motion_bucket
@@ -183,8 +202,8 @@ at::Tensor UNetObjective::loss(const std::vector<ClipRef>& clips, const at::Gene
   std::vector<at::Tensor> all;
   for (const ClipRef& clip : clips) {
     const at::Tensor whole = latents_.of(clip);
-    const std::int64_t frames = config_.stage == Stage::image ? 1 : config_.frames;
-    all.push_back(frames > 0 ? whole.narrow(0, 0, frames) : whole);
+    const at::Tensor frames = config_.frames > 0 ? whole.narrow(0, 0, config_.frames) : whole;
+    all.push_back(config_.stage == Stage::image ? one_of(frames, generator) : frames);
   }
   const at::Tensor clean =
       at::stack(all).to(device_).to(at::kFloat) * encoders_.scaling_factor();  // [B, F, c, h, w]

@@ -6,6 +6,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
@@ -62,7 +63,7 @@ VaeObjective::VaeObjective(const TrainConfig& config, Batches& batches, const c1
       model_(weights::read_folder_config(config.model)),
       encoder_(model_.vae),
       decoder_(model_.vae),
-      latent_square_(at::zeros({}, at::kDouble)) {
+      latent_moments_(at::zeros({2}, at::kDouble)) {
   const auto [folder, stem] = place_of(weights::Part::vae);
   if (!read_weights(parameters(), config.model / folder, stem)) {
     const auto begins_at_zero = [](const std::string& name) {  // residual branches
@@ -72,6 +73,7 @@ VaeObjective::VaeObjective(const TrainConfig& config, Batches& batches, const c1
     start_without_time(parameters());
     start_with_principal_components(parameters(), model_.vae, pictures_of(batches));
   }
+  base_id_ = fingerprint(parameters());
   move_to(device_, parameters());
 }
 
@@ -127,9 +129,11 @@ at::Tensor VaeObjective::loss(const std::vector<ClipRef>& clips, const at::Gener
     const at::Tensor log_variance = moments[1].clamp(-30, 20);
     latents = mean + (log_variance * 0.5).exp() * normal(mean.sizes(), generator, device_);
     divergence = (mean.square() + log_variance.exp() - 1 - log_variance).mean() * 0.5;
-    const double square = mean.detach().square().mean().item<double>();
-    const double before = latent_square_.item<double>();
-    latent_square_.fill_(before == 0 ? square : std::lerp(before, square, 0.05));
+    const at::Tensor values = mean.detach();
+    const at::Tensor now = at::tensor(
+        {values.mean().item<double>(), values.square().mean().item<double>()}, at::kDouble);
+    const bool is_first = latent_moments_[1].item<double>() == 0;
+    latent_moments_.lerp_(now, is_first ? 1 : 0.05);
   } else {
     const at::NoGradGuard no_gradients;
     latents = encoder_.encode_mode(pixels, kNothing);
@@ -158,10 +162,11 @@ void VaeObjective::save(const std::filesystem::path& folder,
   NamedTensors tensors = with_values(
       parameters(), [this](const std::string& name) { return is_trained(name); }, values,
       config_.float16);
-  const double square = latent_square_.item<double>();
-  const bool rescales = config_.stage == Stage::vae_image && square > 0;
+  const double mean = latent_moments_[0].item<double>();
+  const double variance = latent_moments_[1].item<double>() - mean * mean;
+  const bool rescales = config_.stage == Stage::vae_image && variance > 0;
   write_model_folder(config_.model, folder, {{weights::Part::vae, std::move(tensors)}},
-                     rescales ? std::optional(1 / std::sqrt(square)) : std::nullopt);
+                     rescales ? std::optional(1 / std::sqrt(variance)) : std::nullopt);
 }
 
 }  // namespace svd::training

@@ -15,14 +15,16 @@ class VaeObjective : public Objective {
   VaeObjective(const TrainConfig& config, Batches& batches, const c10::Device& device);
 
   std::vector<Trainable> trainables() override;
+  const std::string& base_id() const override { return base_id_; }
   at::Tensor loss(const std::vector<ClipRef>& clips, const at::Generator& generator) override;
   std::map<std::string, double> details() const override;
   std::vector<std::pair<std::string, at::Tensor>> state() const override {
-    return {{"latent_square", latent_square_}};
+    return {{"latent_moments", latent_moments_}};
   }
 
   /// Writes encoder and decoder. After the stage vae_image the scaling factor becomes 1 over the
-  /// latents' standard deviation, as in the paper.
+  /// latents' standard deviation (arXiv 2112.10752, appendix G), of the encoder as it is trained,
+  /// over the last steps.
   void save(const std::filesystem::path& folder, const std::vector<at::Tensor>& values) override;
 
  private:
@@ -35,9 +37,11 @@ class VaeObjective : public Objective {
   ModelConfig model_;
   networks::AutoencoderEncoder encoder_;
   networks::AutoencoderTemporalDecoder decoder_;
-  at::Tensor square_;         ///< squared error of the last batch
-  at::Tensor divergence_;     ///< its KL divergence; undefined: not a part of the loss
-  at::Tensor latent_square_;  ///< [], float64: moving average; 0: none yet
+  at::Tensor square_;      ///< squared error of the last batch
+  at::Tensor divergence_;  ///< its KL divergence; undefined: not a part of the loss
+  /// [2], float64: moving averages of the latents and of their squares; 0: none yet
+  at::Tensor latent_moments_;
+  std::string base_id_;
 };
 
 }  // namespace svd::training

@@ -13,6 +13,7 @@
 
 #include "nn/layout.h"
 #include "svd/error.h"
+#include "weights/fingerprint.h"
 #include "weights/folder.h"
 
 namespace svd::training {
@@ -81,6 +82,15 @@ bool read_weights(const std::vector<nn::Parameter>& parameters, const std::files
     put(parameter, found->second.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true));
   }
   return true;
+}
+
+std::string fingerprint(const std::vector<nn::Parameter>& parameters) {
+  weights::Fingerprint fingerprint;
+  for (const nn::Parameter& parameter : parameters) {
+    const at::Tensor value = parameter.tensor->contiguous();
+    fingerprint.add({static_cast<const char*>(value.const_data_ptr()), value.nbytes()});
+  }
+  return fingerprint.hex();
 }
 
 void move_to(const c10::Device& device, const std::vector<nn::Parameter>& parameters) {

@@ -31,6 +31,9 @@ bool has_weights(const std::filesystem::path& folder);
 bool read_weights(const std::vector<nn::Parameter>& parameters, const std::filesystem::path& folder,
                   const std::string& stem);
 
+/// A name for the parameters' values, on the CPU: the same values, the same name.
+std::string fingerprint(const std::vector<nn::Parameter>& parameters);
+
 /// Moves the parameters, which keep their memory layout.
 void move_to(const c10::Device& device, const std::vector<nn::Parameter>& parameters);
 

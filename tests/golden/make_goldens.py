@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes tests/golden/data: what both published implementations make of the small model.
 
-usage: make_goldens.py --generative-models DIR [--only images|sampling|unet|vae|clip|gradients|e2e ...]
+usage: make_goldens.py --generative-models DIR [--only images|sampling|unet|vae|clip|gradients|training|e2e ...]
 
 DIR is a checkout of Stability-AI/generative-models. Run make_model.py first. README.md lists the files.
 """
@@ -197,6 +197,70 @@ def make_gradients():
     print(f"{path.relative_to(common.HERE)}: {path.stat().st_size} bytes")
 
 
+def make_training():
+    """Losses of svd-gen's UNet stages, from the definitions in arXiv 2311.15127 and diffusers' classes in float32. A
+    case's random numbers come in the order of the program from torch's CPU generator."""
+    pipe = run_diffusers.load(MODEL)
+    count, frames, side = 2, 3, 64
+    y, x = np.mgrid[0:side, 0:side] / side
+    clips = np.stack([[np.stack([np.sin(9 * (x + 0.1 * f) + c + k) * np.cos(7 * y - k) for c in range(3)], -1)
+                       for f in range(frames)] for k in range(count)])
+    clips = torch.from_numpy((127.5 + 120 * clips).round().astype(np.uint8))  # [N, F, H, W, 3]
+    fps, scores = [2.0, 12.5], [0.1, 0.9]
+    buckets = [max(1, round(255 * (1 - float(np.exp(-score / 0.6))))) for score in scores]
+    noise, augmentation = (0.7, 1.6), (-3.0, 0.5)
+
+    def pixels(images):  # [N, H, W, 3] -> [N, 3, H, W]
+        return images.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+    def encode(images):
+        return pipe.vae.encode(images).latent_dist.mode()
+
+    latents = torch.stack([encode(pixels(clip)) for clip in clips]).half().float() * pipe.vae.config.scaling_factor
+    losses = {}
+    kept = set()
+    for stage, seed, dropout in [("video", 1, 0.0)] + [("video", seed, 0.3) for seed in range(2, 8)] + [("image", 9, 0.1)]:
+        generator = torch.Generator("cpu").manual_seed(seed)
+
+        def normal(*shape):
+            return torch.randn(shape, generator=generator)
+
+        def log_normal(levels, n):
+            return torch.exp(normal(n) * levels[1] + levels[0])
+
+        clean = latents
+        if stage == "image":
+            chosen = [int(torch.randint(frames, (1,), generator=generator)) for _ in range(count)]
+            clean = torch.stack([latents[i, f:f + 1] for i, f in enumerate(chosen)])
+        embeds, pictures, ids = [], [], []
+        for i in range(count):
+            strength = log_normal(augmentation, 1).item()
+            first = clips[i, :1]
+            if stage == "image":
+                embeds.append(torch.zeros(1, pipe.unet.config.cross_attention_dim))
+                pictures.append(torch.zeros_like(latents[i, 0]))
+            else:
+                pictures.append(encode(pixels(first) + strength * normal(1, 3, side, side))[0])
+                embeds.append(pipe._encode_image(Image.fromarray(first[0].numpy()), "cpu", 1, False)[0])
+            ids.append([min(max(fps[i], 3), 30) - 1, buckets[i], strength])
+        embeds, pictures = torch.stack(embeds), torch.stack(pictures)
+        for i, lot in enumerate(torch.rand(count, generator=generator).tolist()):
+            without_embed, without_picture = lot < 2 * dropout, dropout <= lot < 3 * dropout
+            kept.add((stage, not without_embed, not without_picture))
+            embeds[i] *= not without_embed
+            pictures[i] *= not without_picture
+        sigma = log_normal(noise, count).view(count, 1, 1, 1, 1)
+        noisy = clean + sigma * normal(*clean.shape)
+        conditions = pictures.unsqueeze(1).expand(-1, clean.shape[1], -1, -1, -1)
+        output = pipe.unet(torch.cat([noisy / (sigma**2 + 1).sqrt(), conditions], 2), 0.25 * sigma.flatten().log(),
+                           embeds, torch.tensor(ids), return_dict=False)[0]
+        denoised = noisy / (sigma**2 + 1) - output * sigma / (sigma**2 + 1).sqrt()
+        weight = (1 + sigma**2) / sigma**2
+        losses[f"loss_{stage}_{seed}"] = (weight * (denoised - clean) ** 2).mean().reshape(1)
+    assert {outcome[1:] for outcome in kept if outcome[0] == "video"} == {(a, b) for a in (0, 1) for b in (0, 1)}, kept
+    save("training", frames=clips, **losses)
+
+
 def make_clip():
     """Preprocessed pixels (every eighth of each axis, last row and column) and embeddings of three pictures."""
     from diffusers.pipelines.stable_video_diffusion import pipeline_stable_video_diffusion as published
@@ -239,7 +303,7 @@ def make_e2e(image_decoder_folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--generative-models", required=True, type=pathlib.Path)
-    parts = ("images", "sampling", "unet", "vae", "clip", "gradients", "e2e")
+    parts = ("images", "sampling", "unet", "vae", "clip", "gradients", "training", "e2e")
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)
     args = parser.parse_args()
     torch.set_num_threads(2)
@@ -249,7 +313,7 @@ def main():
         make_model.write_image_decoder_folder(folder, common.GOLDEN_CONFIG, make_model.weights())
         steps = {"images": make_images, "sampling": make_sampling, "unet": make_unet,
                  "vae": lambda: make_vae(folder), "clip": make_clip, "gradients": make_gradients,
-                 "e2e": lambda: make_e2e(folder)}
+                 "training": make_training, "e2e": lambda: make_e2e(folder)}
         for part in args.only:
             steps[part]()
 

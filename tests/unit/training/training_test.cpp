@@ -73,6 +73,33 @@ class TrainingTest : public testing::Test {
     return config;
   }
 
+  /// Opened at the end of a run.
+  static std::shared_ptr<const weights::SafetensorsFile> checkpoint_of(const TrainConfig& config) {
+    return weights::SafetensorsFile::open(config.output / "checkpoint.safetensors");
+  }
+
+  /// A tenth of the gradients of a run's only step.
+  void expect_same_gradients(const TrainConfig& a, const TrainConfig& b) {
+    const auto of_a = checkpoint_of(a), of_b = checkpoint_of(b);
+    std::size_t compared = 0;
+    for (const weights::TensorInfo& info : of_a->tensors()) {
+      if (!info.name.starts_with("first_moment.")) continue;
+      const at::Tensor expected = of_a->tensor(info);
+      const double most = expected.abs().max().item<double>();
+      const at::Tensor error = (of_b->tensor(*of_b->find(info.name)) - expected).abs().max();
+      EXPECT_LE(error.item<double>(), 1e-4 * most + 1e-9) << info.name;
+      if (most > 1e-6) ++compared;
+    }
+    EXPECT_GT(compared, 10U);
+  }
+
+  /// The golden model in a folder of its own.
+  fs::path copied_model() {
+    fs::copy(std::string(SVD_TEST_DATA) + "/golden/model", folder_ / "base",
+             fs::copy_options::recursive);
+    return folder_ / "base";
+  }
+
   /// Losses of the steps.
   std::vector<double> run(const TrainConfig& config, bool resume = false,
                           std::stop_token stop = {}) {
@@ -224,6 +251,146 @@ TEST_F(TrainingTest, a_resumed_run_is_the_uninterrupted_one) {
     EXPECT_TRUE(a->tensor(info).equal(b->tensor(*b->find(info.name)))) << info.name;
 }
 
+// Reports are means over steps since the last one, whatever stops in between.
+TEST_F(TrainingTest, a_report_covers_steps_before_a_stop) {
+  dataset(8);
+  TrainConfig settings = config(Stage::vae_image, "whole");
+  settings.log_every = 3;
+  settings.steps = 6;
+  const std::vector<double> whole = run(settings);
+  ASSERT_EQ(whole.size(), 2U);
+  settings.output = folder_ / "parts";
+  settings.steps = 2;
+  EXPECT_EQ(run(settings).size(), 1U);  // of what there is at the end
+  settings.steps = 6;
+  EXPECT_EQ(run(settings, /*resume=*/true), whole);
+}
+
+TEST_F(TrainingTest, resuming_refuses_other_weights_of_the_model) {
+  dataset(4);
+  for (const char* part : {"unet", "vae"}) {
+    SCOPED_TRACE(part);
+    TrainConfig settings = config(Stage::lora, part);
+    settings.model = copied_model();
+    settings.steps = 1;
+    run(settings);
+    const fs::path file = settings.model / part / "diffusion_pytorch_model.safetensors";
+    std::vector<std::pair<std::string, at::Tensor>> tensors;
+    {
+      const auto opened = weights::SafetensorsFile::open(file);
+      for (const weights::TensorInfo& info : opened->tensors())
+        tensors.emplace_back(info.name, opened->tensor(info) * 1.01);
+    }
+    weights::save_safetensors(file, tensors);
+    settings.steps = 2;
+    try {
+      run(settings, /*resume=*/true);
+      ADD_FAILURE();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::usage);
+      EXPECT_NE(std::string(error.what()).find("are not those that the run began with"),
+                std::string::npos)
+          << error.what();
+    }
+    fs::remove_all(settings.model);
+  }
+}
+
+TEST_F(TrainingTest, two_batches_a_step_are_one_of_twice_the_size) {
+  ClipCacheWriter writer(folder_ / "data");
+  for (const std::uint64_t seed : {1U, 2U}) {
+    SynthOptions options;
+    options.frames = 2;
+    options.width = options.height = 64;
+    writer.add(synthesize(seed, options));
+  }
+  writer.finish();
+  TrainConfig one = config(Stage::vae_video, "one");  // nothing in it is random but the order
+  one.steps = 1;
+  one.clip_norm = 0;
+  TrainConfig two = one;
+  two.output = folder_ / "two";
+  two.batch = 1;
+  two.accumulate = 2;
+  const double loss = run(one).at(0);
+  EXPECT_NEAR(run(two).at(0), loss, 1e-5 * loss);
+  expect_same_gradients(one, two);
+}
+
+TEST_F(TrainingTest, frozen_weights_stay_bit_for_bit) {
+  dataset(4);
+  const auto is_temporal = [](const std::string& name) {
+    return name.find("temporal") != std::string::npos ||
+           name.find("time_mixer") != std::string::npos ||
+           name.find("time_pos_embed") != std::string::npos ||
+           name.find("time_conv_out") != std::string::npos;
+  };
+  struct Case {
+    Stage stage;
+    bool temporal_only;
+    const char* part;
+    bool moves_spatial, moves_temporal;
+  };
+  for (const Case& each : {Case{Stage::video, true, "unet", false, true},
+                           Case{Stage::video, false, "unet", true, true},
+                           Case{Stage::image, false, "unet", true, false},
+                           Case{Stage::vae_video, true, "vae", false, true},
+                           Case{Stage::vae_image, false, "vae", true, false}}) {
+    TrainConfig settings =
+        config(each.stage, fmt::format("{}_{}", to_string(each.stage), each.temporal_only));
+    SCOPED_TRACE(settings.output);
+    settings.temporal_only = each.temporal_only;
+    settings.float16 = false;
+    settings.steps = 2;
+    run(settings);
+    const std::string file = std::string(each.part) + "/diffusion_pytorch_model.safetensors";
+    const auto before = weights::SafetensorsFile::open(settings.model / file);
+    const auto after = weights::SafetensorsFile::open(settings.output / "model" / file);
+    std::size_t spatial = 0, temporal = 0;
+    for (const weights::TensorInfo& info : before->tensors()) {
+      const at::Tensor was = before->tensor(info).to(at::kFloat);
+      if (after->tensor(*after->find(info.name)).equal(was)) continue;
+      (is_temporal(info.name) ? temporal : spatial) += 1;
+    }
+    EXPECT_EQ(spatial > 0, each.moves_spatial);
+    EXPECT_EQ(temporal > 0, each.moves_temporal);
+  }
+}
+
+// What was encoded before a stop is not encoded again.
+TEST_F(TrainingTest, encoding_goes_on_where_it_stopped) {
+  dataset(6);  // a shard of each shape
+  const TrainConfig settings = config(Stage::video, "x");
+  Batches batches(settings);
+  const Encoders encoders(settings.model, at::kCPU);
+  const auto stop_at_four = [](std::int64_t done, std::int64_t total) {
+    EXPECT_EQ(total, 6);
+    if (done == 4) throw Error(ErrorKind::interrupted, "stopped");
+  };
+  EXPECT_THROW(LatentCache(batches.caches(), encoders, stop_at_four), Error);
+  std::int64_t encoded = 0;
+  const LatentCache cache(batches.caches(), encoders, [&](std::int64_t, std::int64_t total) {
+    EXPECT_EQ(total, 3);
+    ++encoded;
+  });
+  EXPECT_EQ(encoded, 3);
+  for (std::size_t i = 0; i < 6; ++i) {
+    const ClipRef clip{&batches.caches()[0], i};
+    const at::Tensor pixels = to_pixels(clip.cache->frames(clip.info()));
+    EXPECT_TRUE(cache.of(clip).equal(encoders.encode(pixels).to(at::kHalf))) << i;
+  }
+}
+
+TEST_F(TrainingTest, clips_of_rare_shapes_are_left_out_and_told_of) {
+  dataset(5);  // three of 64x64, two of 128x64
+  TrainConfig settings = config(Stage::video, "x");
+  settings.batch = 3;
+  const Batches batches(settings);
+  EXPECT_EQ(batches.clips(), 3);
+  EXPECT_EQ(batches.left_out(), "2 of 3 frames of 128x64");
+  EXPECT_EQ(batches.shapes().size(), 1U);
+}
+
 TEST_F(TrainingTest, every_stage_lowers_its_loss_on_one_batch_and_leaves_a_model) {
   dataset(2);
   for (const Stage stage : {Stage::vae_image, Stage::vae_video, Stage::image, Stage::video}) {
@@ -255,28 +422,42 @@ TEST_F(TrainingTest, a_resumed_autoencoder_keeps_its_scaling_factor) {
   const auto factor = [&] {
     return weights::Checkpoint::open(settings.output / "model").config().vae.scaling_factor;
   };
-  const double before = factor();
-  EXPECT_NE(before, weights::Checkpoint::open(settings.model).config().vae.scaling_factor);
-  EXPECT_TRUE(run(settings, /*resume=*/true).empty());  // nothing is left to do
-  EXPECT_EQ(factor(), before);
+  const double whole = factor();
+  EXPECT_NE(whole, weights::Checkpoint::open(settings.model).config().vae.scaling_factor);
+  settings.output = folder_ / "parts";
+  settings.steps = 1;
+  run(settings);
+  EXPECT_NE(factor(), whole);
+  settings.steps = 3;
+  run(settings, /*resume=*/true);
+  EXPECT_EQ(factor(), whole);
 }
 
-TEST_F(TrainingTest, checkpointing_goes_with_bfloat16_and_with_loras) {
+TEST_F(TrainingTest, checkpointing_goes_with_bfloat16) {
   dataset(4);
-  for (const Stage stage : {Stage::video, Stage::lora}) {
-    SCOPED_TRACE(to_string(stage));
-    TrainConfig settings = config(stage, std::string("plain_") + to_string(stage));
-    settings.bfloat16 = true;
-    settings.learning_rate = 3e-3;
-    settings.warmup_steps = 0;
-    settings.rank = 2;
-    const std::vector<double> plain = run(settings);
-    settings.output = folder_ / (std::string("checkpointed_") + to_string(stage));
-    settings.gradient_checkpointing = true;
-    const std::vector<double> checkpointed = run(settings);
-    for (std::size_t i = 0; i < plain.size(); ++i)
-      EXPECT_NEAR(checkpointed[i], plain[i], 0.05 * plain[i]) << i;
-  }
+  TrainConfig settings = config(Stage::video, "plain");
+  settings.bfloat16 = true;
+  settings.learning_rate = 3e-3;
+  settings.warmup_steps = 0;
+  const std::vector<double> plain = run(settings);
+  settings.output = folder_ / "checkpointed";
+  settings.gradient_checkpointing = true;
+  const std::vector<double> checkpointed = run(settings);
+  for (std::size_t i = 0; i < plain.size(); ++i)
+    EXPECT_NEAR(checkpointed[i], plain[i], 0.05 * plain[i]) << i;
+}
+
+TEST_F(TrainingTest, checkpointing_keeps_the_gradients_of_loras) {
+  dataset(4);
+  TrainConfig plain = config(Stage::lora, "plain");
+  plain.steps = 1;
+  plain.clip_norm = 0;
+  TrainConfig checkpointed = plain;
+  checkpointed.output = folder_ / "checkpointed";
+  checkpointed.gradient_checkpointing = true;
+  run(plain);
+  run(checkpointed);
+  expect_same_gradients(plain, checkpointed);
 }
 
 TEST_F(TrainingTest, bfloat16_gives_nearly_the_same_losses) {
