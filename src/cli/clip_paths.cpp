@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "media/input_name.h"
 #include "media/output_name.h"
 #include "svd/error.h"
 
@@ -87,13 +88,34 @@ void check_init_latents(const std::string& file) {
 
 }  // namespace
 
+void check_results(const std::string& results, const std::optional<std::string>& batch,
+                   const std::vector<Job>& jobs) {
+  const fs::path name = fs::path(results).filename();
+  const auto check = [&](const char* flag, const std::optional<std::string>& path) {
+    if (path && fs::path(*path).filename() == name && resolved(*path) == resolved(results))
+      throw Error(ErrorKind::usage, fmt::format("results would be written to {} {}", flag, *path),
+                  "--results FILE names another file");
+  };
+  check("--batch", batch);
+  for (const Job& job : jobs) {
+    check("--image", media::parse_input_name(job.image).path);
+    check("--output", job.output);
+    check("--init-latents", job.request.init_latents);
+    check("--save-latents", job.request.save_latents);
+    check("--contact-sheet", job.contact_sheet);
+    check("--preview", job.preview);
+  }
+}
+
 void check_paths(const Job& job) {
   std::vector<NamedPath> outputs, inputs;
   add(outputs, "--output", job.output);
   add(outputs, "--save-latents", job.request.save_latents);
   add(outputs, "--contact-sheet", job.contact_sheet);
   add(outputs, "--preview", job.preview);
-  add(inputs, "--image", job.image);
+  // A derived name that is the clip's own is there: it is refused as such, after the picture.
+  const bool is_safe = job.output_is_derived && !job.overwrite;
+  add(inputs, "--image", is_safe ? job.image : media::parse_input_name(job.image).path);
   add(inputs, "--init-latents", job.request.init_latents);
   add(inputs, "--model", job.model);
   for (const NamedPath& output : outputs) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/job.h"
 
@@ -19,5 +21,10 @@ bool lies_in(const std::string& path, const std::string& folder);
 /// Refuses outputs that would take an input, or each other, away, and --init-latents that is no
 /// file. Throws Error{usage}.
 void check_paths(const Job& job);
+
+/// Refuses results that would be appended to the list that they tell of, or to a picture or an
+/// output of one of its clips. Throws Error{usage}.
+void check_results(const std::string& results, const std::optional<std::string>& batch,
+                   const std::vector<Job>& jobs);
 
 }  // namespace svd::cli

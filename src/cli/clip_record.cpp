@@ -1,10 +1,17 @@
 #include "cli/clip_record.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <string_view>
+#include <system_error>
 
 #include "cli/version.h"
+#include "media/formats.h"
 #include "media/metadata.h"
+#include "media/output_name.h"
 #include "media/sha256.h"
 #include "svd/error.h"
 #include "svd/version.h"
@@ -14,12 +21,14 @@ namespace {
 
 using OrderedJson = nlohmann::ordered_json;
 
-OrderedJson without_paths(const Request& request) {
+OrderedJson without_paths(const Request& request, const std::string& init_latents_name = {}) {
   OrderedJson json = OrderedJson::parse(to_json(request));
   json.erase("save_latents");
   json.erase("memory_bytes");  // the same frames within any limit
   if (request.init_latents)
-    json["init_latents"] = std::filesystem::path(*request.init_latents).filename().string();
+    json["init_latents"] = init_latents_name.empty()
+                               ? std::filesystem::path(*request.init_latents).filename().string()
+                               : init_latents_name;
   return json;
 }
 
@@ -52,6 +61,21 @@ std::string text_of(const JsonObject& object, const std::string& key) {
   return object.has(key) ? object.string(key) : std::string();
 }
 
+/// A text that is a name without folders, or empty.
+std::string name_of(const JsonObject& object, const std::string& key) {
+  std::string name = text_of(object, key);
+  if (name.find('/') != std::string::npos) object.fail(key, "a name without folders");
+  return name;
+}
+
+/// The keys of a request that a record holds.
+std::vector<std::string> request_keys() {
+  std::vector<std::string> keys;
+  const OrderedJson request = without_paths({});
+  for (const auto& [key, value] : request.items()) keys.push_back(key);
+  return keys;
+}
+
 }  // namespace
 
 std::string hash_of(const std::string& text) {
@@ -62,17 +86,21 @@ OrderedJson clip_record(const ClipSource& source, const Request& request,
                         const media::Encoding& encoding, const EncodingOptions& options,
                         const std::vector<Retry>& retries) {
   const OrderedJson image = {{"name", source.image_name}, {"sha256", source.image_sha256}};
+  const std::string& noise = source.init_latents_sha256;
   OrderedJson model = {{"name", source.model_name}, {"id", source.model_id}};
   if (!source.loras.empty()) model["loras"] = source.loras;
-  const OrderedJson resolved = without_paths(request);
+  const OrderedJson resolved = without_paths(request, source.init_latents_name);
   const OrderedJson file = encoding_json(encoding, options);
 
   OrderedJson decisive = resolved;
   for (const char* key : {"threads", "device"}) decisive.erase(key);
-  const std::string id = hash_of(one_line({decisive, file, source.image_sha256, source.model_id}));
+  OrderedJson deciding = {decisive, file, source.image_sha256, source.model_id};
+  if (!noise.empty()) deciding.push_back(noise);
+  const std::string id = hash_of(one_line(deciding));
 
   OrderedJson record = {{"svd_gen", version()}, {"request_id", id},    {"image", image},
                         {"model", model},       {"request", resolved}, {"encoding", file}};
+  if (!noise.empty()) record["init_latents"] = {{"sha256", noise}};
   if (!retries.empty()) record["retries"] = retries_json(retries);
   record["versions"] = library_versions();
   return record;
@@ -89,9 +117,39 @@ std::optional<OrderedJson> parse_record(const std::string& text) {
   return std::nullopt;
 }
 
+namespace {
+
+std::string format_in(const OrderedJson& record) {
+  const auto encoding = record.find("encoding");
+  if (encoding == record.end() || !encoding->is_object()) return {};
+  const auto format = encoding->find("format");
+  return format != encoding->end() && format->is_string() ? format->get<std::string>()
+                                                          : std::string();
+}
+
+}  // namespace
+
+std::string format_in_sidecar(const std::filesystem::path& sidecar) {
+  std::ifstream file(sidecar);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const auto record = parse_record(text);
+  return record ? format_in(*record) : std::string();
+}
+
 std::optional<OrderedJson> find_record(const std::filesystem::path& file) {
   const auto text = media::read_metadata(file);
-  return text ? parse_record(*text) : std::nullopt;
+  auto record = text ? parse_record(*text) : std::nullopt;
+  if (!record) return record;
+  // clip.gif and clip.webp have one name for their sidecars.
+  const media::Format* const named = media::format_of_name(file);
+  const media::Format* const told = media::find_format(format_in(*record));
+  if (named == nullptr || named->keeps_metadata || told == nullptr || told == named) return record;
+  std::error_code code;
+  const auto is_of = [&](std::string_view extension) {
+    return std::filesystem::exists(std::filesystem::path(file).replace_extension(extension), code);
+  };
+  return std::any_of(told->extensions.begin(), told->extensions.end(), is_of) ? std::nullopt
+                                                                              : record;
 }
 
 ReadRecord read_record(const OrderedJson& written, const std::string& source) {
@@ -101,14 +159,26 @@ ReadRecord read_record(const OrderedJson& written, const std::string& source) {
   record.request_id = text_of(object, "request_id");
   const JsonObject image = object.object("image");
   const JsonObject model = object.object("model");
-  record.source = {text_of(image, "name"),
+  record.source = {name_of(image, "name"),
                    text_of(image, "sha256"),
-                   text_of(model, "name"),
+                   name_of(model, "name"),
                    text_of(model, "id"),
+                   {},
+                   {},
                    {}};
   if (model.has("loras")) record.source.loras = model.strings("loras", 0, 100);
+  for (const std::string& lora : record.source.loras)
+    if (lora.find('/') != std::string::npos) model.fail("loras", "names without folders");
+  if (object.has("init_latents"))
+    record.source.init_latents_sha256 = text_of(object.object("init_latents"), "sha256");
   Json encoding = object.has("encoding") ? object.at("encoding") : Json::object();
-  if (encoding.is_object()) encoding.erase("lossy");
+  JsonObject(encoding, source, ErrorKind::image)
+      .allow_only({"format", "codec", "bit_depth", "pixel_format", "crf", "quality", "loop",
+                   "interpolate", "lossy"});
+  encoding.erase("lossy");
+  const JsonObject request = object.object("request");
+  request.allow_only(request_keys());
+  record.source.init_latents_name = name_of(request, "init_latents");
   record.options = read_json_options(object.at("request"), source, source, ErrorKind::image)
                        .over(read_json_options(encoding, source, source, ErrorKind::image));
   return record;

@@ -17,9 +17,11 @@ namespace svd::cli {
 struct ClipSource {
   std::string image_name;  ///< without folders
   std::string image_sha256;
-  std::string model_name;          ///< without folders
-  std::string model_id;            ///< of model and LoRAs together
-  std::vector<std::string> loras;  ///< NAME_OR_FILE[:strength], without folders
+  std::string model_name;           ///< without folders
+  std::string model_id;             ///< of model and LoRAs together
+  std::vector<std::string> loras;   ///< NAME_OR_FILE[:strength], without folders
+  std::string init_latents_name;    ///< without folders; empty: the request's own
+  std::string init_latents_sha256;  ///< of the file that the request names; empty: it names none
 };
 
 /// What a file says about how it was made (docs/reproducibility.md): versions, picture, model,
@@ -37,6 +39,9 @@ std::optional<nlohmann::ordered_json> parse_record(const std::string& text);
 /// comment is no record). Throws Error{image} if the file cannot be read.
 std::optional<nlohmann::ordered_json> find_record(const std::filesystem::path& file);
 
+/// The format that a sidecar tells of; empty: it is none of ours.
+std::string format_in_sidecar(const std::filesystem::path& sidecar);
+
 /// SHA-256 of a text in hexadecimal digits.
 std::string hash_of(const std::string& text);
 
@@ -47,7 +52,8 @@ struct ReadRecord {
   std::string request_id;
 };
 
-/// Throws Error{image} naming `source` for values that no record has.
+/// Takes nothing but what `clip_record` writes: whoever made the file chooses neither paths nor
+/// what may be overwritten or fetched. Throws Error{image} naming `source` for anything else.
 ReadRecord read_record(const nlohmann::ordered_json& written, const std::string& source);
 
 /// The request id that a finished output carries; empty: none.

@@ -13,10 +13,14 @@
 #include "cli/clip_sinks.h"
 #include "cli/preview.h"
 #include "media/fit.h"
+#include "media/formats.h"
 #include "media/frame_writer.h"
+#include "media/input_file.h"
 #include "media/output_name.h"
 #include "media/picture.h"
 #include "media/resolve_encoding.h"
+#include "media/sha256.h"
+#include "media/sidecar.h"
 #include "pipeline/device.h"
 #include "svd/error.h"
 #include "svd/latents.h"
@@ -63,8 +67,20 @@ void check_hash(const std::string& what, const std::string& name, const std::str
   if (expected.empty() || found == expected) return;
   throw Error(kind,
               fmt::format("{} {} is not the one that was used: its {} is {}, not {}", what, name,
-                          kind == ErrorKind::image ? "SHA-256" : "id", found, expected),
+                          kind == ErrorKind::model ? "id" : "SHA-256", found, expected),
               hint);
+}
+
+/// Of a clip that was replaced by one which leaves no sidecar.
+void remove_stale_sidecar(const Job& job) {
+  const std::string format = media::output_format(job.output, job.encoding);
+  const bool writes_one =
+      job.metadata && (job.encoding.sidecar || !media::find_format(format)->keeps_metadata);
+  if (!job.overwrite || job.output == "-" || writes_one) return;
+  const fs::path sidecar = media::sidecar_name(job.output);
+  std::error_code code;
+  if (fs::is_regular_file(sidecar, code) && format_in_sidecar(sidecar) == format)
+    fs::remove(sidecar, code);
 }
 
 // Numbered frames are replaced one by one, so those of a longer clip outlive a shorter one.
@@ -131,7 +147,9 @@ bool ClipRenderer::is_left_out(Clip& clip) const {
   if (job.request.save_latents)
     media::check_output_file(*job.request.save_latents,
                              job.overwrite || options_.existing == Existing::adopt);
-  if (job.preview) media::check_output_file(*job.preview, true);
+  if (job.preview)
+    media::check_output_file(*job.preview, job.overwrite || previews_.contains(*job.preview) ||
+                                               options_.existing == Existing::adopt);
   return false;
 }
 
@@ -145,6 +163,16 @@ void ClipRenderer::read_image(Clip& clip) const {
   clip.source.image_sha256 = clip.report.image_sha256 = clip.picture.sha256;
   clip.report.image_width = clip.picture.image.width;
   clip.report.image_height = clip.picture.image.height;
+}
+
+void ClipRenderer::read_noise(Clip& clip) {
+  const auto& file = clip.job.request.init_latents;
+  if (!file) return;
+  clip.source.init_latents_name = clip.job.shown_init_latents;
+  clip.source.init_latents_sha256 = media::sha256_of(media::InputFile(*file));
+  check_hash("--init-latents", *file, clip.source.init_latents_sha256,
+             clip.expected.init_latents_sha256, ErrorKind::usage,
+             "--init-latents FILE names the right one, --set init_latents=FILE another");
 }
 
 void ClipRenderer::open_model(Clip& clip) {
@@ -254,6 +282,7 @@ void ClipRenderer::turn_preset_size(Clip& clip) {
 void ClipRenderer::run(Clip& clip) {
   const std::stop_token stop = this->stop();
   const Job& job = clip.job;
+  if (job.preview) previews_.insert(*job.preview);
   PreviewingProgress progress(progress_, job.preview, clip.request);
   LateSink sink(clip.encoding.input_bit_depth(), [&] {
     media::OutputOptions output = output_options(job, clip.request);
@@ -271,6 +300,7 @@ void ClipRenderer::run(Clip& clip) {
     clip.picture = {};
     clip.report.result = generator_->run(clip.request, images, sink, progress, stop);
   }
+  remove_stale_sidecar(job);
   warn_about_later_frames(job, clip.encoding.frames, console_, clip.report);
   console_.info(summary_line(clip.report));
 }
@@ -288,6 +318,7 @@ void ClipRenderer::render(const Job& given, Report& report, const Expected& expe
   if (job.output_is_derived) read_image(clip);
   if (is_left_out(clip)) return;
   if (!job.output_is_derived) read_image(clip);
+  read_noise(clip);
   open_model(clip);
   turn_preset_size(clip);
   resolve(clip);
@@ -313,6 +344,8 @@ void ClipRenderer::decode(const Job& given, Report& report) {
   const LatentsInfo latents = read_latents_info(job.image);
   if (const auto record = parse_record(latents.metadata))
     clip.source = read_record(*record, job.image).source;
+  clip.source.init_latents_name.clear();  // decoding starts from no noise
+  clip.source.init_latents_sha256.clear();
   clip.options.frames = latents.frames;
   if (!clip.options.width) {
     clip.options.width = latents.width * kLatentCell;

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 
@@ -28,10 +29,11 @@ struct ClipRendererOptions {
   bool many = false;  ///< more clips follow: networks stay loaded where memory allows
 };
 
-/// What a picture and a model have to be, for a replay; empty: whatever they are.
+/// What picture, model and noise have to be, for a replay; empty: whatever they are.
 struct Expected {
   std::string image_sha256;
   std::string model_id;
+  std::string init_latents_sha256;
 };
 
 /// Renders clips one after the other. A model stays open for the clips that use it.
@@ -54,6 +56,7 @@ class ClipRenderer {
   void check_usage(const Job& job) const;
   bool is_left_out(Clip& clip) const;
   void read_image(Clip& clip) const;
+  static void read_noise(Clip& clip);
   void open_model(Clip& clip);
   static void turn_preset_size(Clip& clip);
   void resolve(Clip& clip) const;
@@ -70,7 +73,8 @@ class ClipRenderer {
   std::optional<std::stop_token> stop_;
   Progress progress_;
   std::unique_ptr<Generator> generator_;
-  std::string opened_;  ///< which model that is
+  std::string opened_;              ///< which model that is
+  std::set<std::string> previews_;  ///< written here
 };
 
 }  // namespace svd::cli

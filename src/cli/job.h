@@ -13,9 +13,10 @@ namespace svd::cli {
 
 /// One clip: which picture becomes which file, and how.
 struct Job {
-  int index = 0;            ///< place in the list of all jobs, from 0
-  std::string image;        ///< path, "-", URL or frame of a video
-  std::string shown_image;  ///< base name for the metadata; empty: of `image`
+  int index = 0;                   ///< place in the list of all jobs, from 0
+  std::string image;               ///< path, "-", URL or frame of a video
+  std::string shown_image;         ///< base name for the metadata; empty: of `image`
+  std::string shown_init_latents;  ///< likewise, of --init-latents
   bool seed_is_drawn = false;
   std::string output;  ///< as given or derived from the picture's name, "-": standard output
   bool output_is_derived = false;

@@ -86,7 +86,7 @@ const std::vector<OptionRow>& render_options() {
       {kClip, "--fps", "RATE", "7", "playback rate, frames a second, decimals allowed"},
       {kClip, "--condition-fps", "N", "--fps within 3 to 30, less 1", "rate that the model sees"},
       {kClip, "--size", "WxH", "by model, 1024x576 for SVD",
-       "pixels, multiples of 64; turned for a portrait"},
+       "pixels, multiples of 64; the default and a preset's are turned\nfor a portrait"},
       {kClip, "--fit", "crop|pad|stretch", "crop", "how the picture is brought to that size"},
       {kClip, "--seed", "N", "random below 2^32",
        "the same seed gives the same clip; of several clips without\n"
@@ -228,11 +228,11 @@ const std::vector<OptionRow>& gallery_options() {
 const std::vector<OptionRow>& replay_options() {
   static const std::vector<OptionRow> rows = [] {
     std::vector<OptionRow> own = borrowed(
-        {"-i,--image", "--allow-network", "--max-pixels",  "-m,--model",     "--models-dir",
-         "--lora",     "-o,--output",     "--overwrite",   "--save-latents", "--contact-sheet",
-         "--preview",  "--sidecar",       "--no-metadata", "--device",       "--memory",
-         "--threads",  "-n,--dry-run",    "--json",        "--progress",     "--color",
-         "-q,--quiet", "-v,--verbose"});
+        {"-i,--image",      "--allow-network", "--max-pixels", "-m,--model",    "--models-dir",
+         "--lora",          "--init-latents",  "-o,--output",  "--overwrite",   "--save-latents",
+         "--contact-sheet", "--preview",       "--sidecar",    "--no-metadata", "--device",
+         "--memory",        "--threads",       "-n,--dry-run", "--json",        "--progress",
+         "--color",         "-q,--quiet",      "-v,--verbose"});
     for (OptionRow& row : own) {
       if (std::string_view(row.names) == "-i,--image") {
         row.description = "the picture, if it is neither beside FILE nor here";
@@ -240,6 +240,8 @@ const std::vector<OptionRow>& replay_options() {
       }
       if (std::string_view(row.names) == "-m,--model")
         row.description = "the model, if its name does not find it";
+      if (std::string_view(row.names) == "--init-latents")
+        row.description = "the noise, if it is neither beside FILE nor here";
       if (std::string_view(row.names) == "-o,--output") {
         row.default_value = "NAME-replay.EXTENSION here";
         row.description = "the new file";
@@ -362,9 +364,9 @@ const std::vector<CommandRow>& commands() {
       {"", "", 0, 0, "animate a picture with Stable Video Diffusion", "", &render_options},
       {"replay", "FILE", 1, 1, "render again what made a file",
        "Reads the request that svd-gen left in FILE (or beside it) and renders it again, byte for\n"
-       "byte on the same kind of machine. Picture and LoRA files are looked for beside FILE and "
-       "in\n"
-       "the current folder, the picture by its content.\n",
+       "byte on the same kind of machine. Picture, LoRA and noise are looked for by their names "
+       "beside\n"
+       "FILE and in the current folder, and have to be what was used then.\n",
        &replay_options},
       {"show", "FILE", 1, 1, "print the request that made a file",
        "Prints as JSON what svd-gen left in a video, a frame or the sidecar beside it.\n",

@@ -22,6 +22,11 @@ constexpr std::size_t kMostSeeds = 100'000;
   throw Error(ErrorKind::usage, message, hint);
 }
 
+[[noreturn]] void refuse_standard_output(const std::string& name) {
+  refuse(name + " - does not write to standard output: a file is needed",
+         "./- is a file of that name");
+}
+
 /// Reads `name` into `target`, where it was given.
 template <typename Target, typename Parse>
 void read(const RawOptions& raw, const std::string& name, Target& target, const Parse& parse) {
@@ -138,6 +143,7 @@ RenderOptions read_render(const RawOptions& given) {
   read(given, "--image-dir", render.image_dir);
   read(given, "--batch", render.batch);
   read(given, "--results", render.results);
+  if (render.results == "-") refuse_standard_output("--results");
   read(given, "--seeds", render.seeds, parse_seeds);
   read(given, "--repeat", render.repeat, parse_int);
   read(given, "--shard", render.shard, parse_shard);
@@ -164,7 +170,9 @@ RawOptions read_changes(const RawOptions& given) {
       refuse(fmt::format("--set '{}' is not KEY=VALUE like steps=30", text));
     const RawOptions change =
         read_json_options(Json{{text.substr(0, equals), json_value(text.substr(equals + 1))}},
-                          "--set " + text, "--set");
+                          "--set " + text, kSetOrigin);
+    for (const auto& [name, value] : change.values())
+      if (given.has(name)) refuse(fmt::format("{} and --set {} exclude each other", name, text));
     changes = change.over(changes);
   }
   return changes;
@@ -341,6 +349,7 @@ const std::map<std::string, std::pair<Command, ReadCommand>>& readers() {
         [](const ParsedCommand& parsed, CommandLine& line) {
           line.gallery.folder = parsed.arguments.front();
           read(parsed.options, "--output", line.gallery.output);
+          if (line.gallery.output == "-") refuse_standard_output("--output");
           line.gallery.overwrite = parsed.options.is_set("--overwrite");
           line.gallery.link = parsed.options.is_set("--link");
         }}},
@@ -384,6 +393,9 @@ Job read_job(const RawOptions& raw) {
   if (!job.metadata && job.encoding.sidecar)
     refuse("--sidecar and --no-metadata exclude each other");
   job.output_is_derived = job.output.empty();
+  for (const char* name : {"--save-latents", "--contact-sheet", "--preview"})
+    if (const std::string* const path = raw.text(name); path != nullptr && *path == "-")
+      refuse_standard_output(name);
   job.given = raw;
   return job;
 }
@@ -396,6 +408,9 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   CommandLine line;
   line.command = command;
   line.messages = read_messages(parsed.options);
+  const std::string* const output = parsed.options.text("--output");
+  if (line.messages.json && output != nullptr && *output == "-")
+    refuse("--output - and --json both write to standard output");
   reader(parsed, line);
   return line;
 }

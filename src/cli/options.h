@@ -49,6 +49,9 @@ struct RenderOptions {
   bool print_config = false;
 };
 
+/// Where an option of RawOptions comes from that --set gave.
+inline constexpr const char* kSetOrigin = "--set";
+
 /// `svd-gen replay FILE`
 struct ReplayOptions {
   std::string file;

@@ -26,6 +26,7 @@
 #include "media/formats.h"
 #include "media/frame_writer.h"
 #include "media/input_file.h"
+#include "media/input_name.h"
 #include "media/output_name.h"
 #include "media/sha256.h"
 #include "svd/generator.h"
@@ -102,6 +103,7 @@ class Batch {
         outcome_(outcome),
         jobs_(list_jobs(options)) {
     const auto results = results_path(options);
+    if (results) check_results(*results, options.batch, jobs_);
     if (options.resume) {
       if (results) finished_ = Results::finished(*results);
       if (!options.dry_run) remove_leftovers(jobs_, console);
@@ -212,15 +214,45 @@ void Batch::summarise() const {
 }
 
 /// The file of `name` beside `file` or in the current folder whose content has this hash.
-std::optional<std::string> find_picture(const std::string& file, const ClipSource& source) {
-  for (const fs::path& place :
-       {fs::path(file).parent_path() / source.image_name, fs::path(source.image_name)}) {
+std::optional<std::string> find_by_hash(const std::string& file, const std::string& name,
+                                        const std::string& sha256) {
+  for (const fs::path& place : {fs::path(file).parent_path() / name, fs::path(name)}) {
     std::error_code code;
     if (!fs::is_regular_file(place, code)) continue;
-    if (media::sha256_of(media::InputFile(place.string())) == source.image_sha256)
-      return place.string();
+    if (media::sha256_of(media::InputFile(place.string())) == sha256) return place.string();
   }
   return std::nullopt;
+}
+
+/// Of a name CLIP@TIME where the time begins, at the @; npos: it names none.
+std::size_t time_in(const std::string& name) {
+  const std::size_t at = name.rfind('@');
+  const bool is_time = at != std::string::npos && at > 0 && media::parse_time(name.substr(at + 1));
+  return is_time ? at : std::string::npos;
+}
+
+/// As --image wants it.
+std::optional<std::string> find_picture(const std::string& file, const ClipSource& source) {
+  const std::string& name = source.image_name;
+  if (auto found = find_by_hash(file, name, source.image_sha256)) return found;
+  const std::size_t at = time_in(name);
+  if (at == std::string::npos) return std::nullopt;
+  const auto clip = find_by_hash(file, name.substr(0, at), source.image_sha256);
+  return clip ? std::optional(*clip + name.substr(at)) : std::nullopt;
+}
+
+/// A picture that was named instead, at the recorded time of its clip: the hash is the clip's.
+std::string at_recorded_time(const std::string& given, const ClipSource& source) {
+  const std::size_t at = time_in(source.image_name);
+  if (at == std::string::npos || fs::path(given).filename() == source.image_name) return given;
+  const std::string time = source.image_name.substr(at + 1);
+  const media::InputName name = media::parse_input_name(given);
+  if (!name.time) return given + "@" + time;
+  if (*name.time != *media::parse_time(time))
+    throw Error(ErrorKind::image,
+                fmt::format("--image {} is not the one that was used: that is at {}", given, time),
+                "without a time it is taken there");
+  return given;
 }
 
 /// A name beside the old one's, in the current folder; `format` is what it shall be.
@@ -292,12 +324,24 @@ void replay(const ReplayOptions& options, Console& console, SignalWatcher& signa
                               record.source.image_name, record.source.image_sha256, options.file),
                   "--image FILE names it");
     raw.set("--image", {{*found}, options.file});
+  } else {
+    raw.set("--image", {{at_recorded_time(*raw.text("--image"), record.source)}, "command line"});
+  }
+  std::string noise = record.source.init_latents_sha256;
+  if (const auto found = raw.values().find("--init-latents"); found != raw.values().end()) {
+    const RawOptions::Value value = found->second;
+    if (value.origin == kSetOrigin) noise.clear();  // another one is wanted
+    if (!options.changes.has("--init-latents"))
+      raw.set("--init-latents",
+              {{find_by_hash(options.file, value.texts.back(), noise).value_or(value.texts.back())},
+               value.origin});
   }
   Job job = alone(read_job(raw));
   job.shown_image = record.source.image_name;
+  if (!noise.empty()) job.shown_init_latents = record.source.init_latents_name;
   ClipRenderer(console, {Existing::refuse, options.dry_run, false}, stop_on(signals, console))
       .render(job, outcome.reports.emplace_back(),
-              {record.source.image_sha256, record.source.model_id});
+              {record.source.image_sha256, record.source.model_id, noise});
 }
 
 void decode(const DecodeOptions& options, Console& console, SignalWatcher& signals,

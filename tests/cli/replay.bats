@@ -124,3 +124,99 @@ load ../support/cli
   ffmpeg -v error -f lavfi -i testsrc=d=1:s=64x64 -metadata comment=hello other.mp4
   refused 3 "holds no request" show other.mp4
 }
+
+# record FILE PYTHON: the record of FILE, changed, as a sidecar NAME.json of a copy with the frames alone.
+changed() {
+  "$SVD_GEN" show out.mp4 >record.json
+  python3 -c "
+import json
+j = json.load(open('record.json'))
+$1
+json.dump(j, open('evil.json', 'w'))"
+  ffmpeg -v error -y -i out.mp4 -map_metadata -1 evil.y4m
+}
+
+@test "a record chooses no paths, overwrites nothing and opens no network" {
+  tiny -o out.mp4
+  mkdir mine && echo mine >mine/notes.txt
+  local change
+  for change in 'j["request"]["preview"] = "mine/notes.txt"' 'j["request"]["contact_sheet"] = "mine/sheet.png"' \
+    'j["request"]["save_latents"] = "mine/l.safetensors"' 'j["request"]["overwrite"] = True' \
+    'j["request"]["output"] = "mine/x.mp4"' 'j["encoding"]["output"] = "mine/x.mp4"' \
+    'j["request"]["allow_network"] = True' 'j["request"]["image"] = "http://localhost/x.png"' \
+    'j["request"]["model"] = "mine"' 'j["request"]["init_latents"] = "/dev/null"' \
+    'j["image"]["name"] = "../in.png"' 'j["model"]["name"] = "../tiny"' 'j["model"]["loras"] = ["mine/x.safetensors"]'; do
+    changed "$change"
+    refused 3 "evil.y4m" replay evil.y4m
+    [ "$(ls mine)" = notes.txt ] && [ "$(cat mine/notes.txt)" = mine ] || fail "$change"
+  done
+  changed 'pass'
+  svd replay evil.y4m
+  expect_status 0
+}
+
+@test "replay takes the frame of a video that was taken then" {
+  ffmpeg -v error -f lavfi -i testsrc2=s=96x64:r=8:d=1 v.mp4
+  "$SVD_GEN" -i v.mp4@end --model tiny --frames 2 --steps 1 --size 64x64 --seed 7 --device cpu -q -o out.mp4
+  svd replay out.mp4
+  expect_status 0
+  cmp out.mp4 out-replay.mp4
+  svd replay out.mp4 --image v.mp4 -o named.mp4
+  expect_status 0
+  cmp out.mp4 named.mp4
+  refused 3 "is not the one that was used: that is at end" replay out.mp4 --image v.mp4@0.5s -o other.mp4
+}
+
+@test "replay checks the noise that a clip began with" {
+  python3 - <<'END'
+import json, random, struct
+random.seed(1)
+values = [random.gauss(0, 1) for _ in range(2 * 4 * 8 * 8)]
+header = json.dumps({"latents": {"dtype": "F32", "shape": [2, 4, 8, 8], "data_offsets": [0, 4 * len(values)]}}).encode()
+header += b" " * (-len(header) % 8)
+open("noise.safetensors", "wb").write(struct.pack("<Q", len(header)) + header + struct.pack(f"<{len(values)}f", *values))
+END
+  mkdir deep
+  mv noise.safetensors in.png deep/
+  "$SVD_GEN" -i deep/in.png --init-latents deep/noise.safetensors --model tiny --frames 2 --steps 1 --size 64x64 --seed 7 \
+    --device cpu -q -o deep/out.mp4
+  svd replay deep/out.mp4
+  expect_status 0
+  cmp deep/out.mp4 out-replay.mp4
+  python3 - <<'END'
+data = bytearray(open("deep/noise.safetensors", "rb").read())
+data[-3] ^= 64
+open("deep/other.safetensors", "wb").write(data)
+END
+  cp deep/noise.safetensors kept.safetensors
+  cp deep/other.safetensors deep/noise.safetensors
+  refused 2 "noise.safetensors" replay deep/out.mp4 -o no.mp4
+  refused 2 "is not the one that was used: its SHA-256" replay deep/out.mp4 --init-latents deep/noise.safetensors -o no.mp4
+  svd replay deep/out.mp4 --init-latents kept.safetensors -o again.mp4
+  expect_status 0
+  cmp deep/out.mp4 again.mp4
+  svd replay deep/out.mp4 --set init_latents=deep/noise.safetensors -o other.mp4
+  expect_status 0
+  run ! cmp -s deep/out.mp4 other.mp4
+}
+
+@test "--set and an option of the same name exclude each other" {
+  tiny -o out.mp4
+  refused 2 "exclude each other" replay out.mp4 -o a.mp4 --set output=b.mp4
+  [ ! -e a.mp4 ] && [ ! -e b.mp4 ]
+}
+
+@test "a sidecar tells of no clip that replaced its own" {
+  tiny -o a.gif
+  tiny --overwrite --no-metadata -o a.gif
+  refused 3 "holds no request" show a.gif
+  [ ! -e a.json ]
+  tiny -o c.gif
+  tiny --overwrite -o c.webp
+  svd show c.webp
+  expect_status 0
+  refused 3 "holds no request" show c.gif
+  echo mine >d.json
+  tiny --overwrite --no-metadata -o d.gif
+  [ "$(cat d.json)" = mine ]
+}
