@@ -83,6 +83,9 @@ const char* to_string(Profile profile);
 /// ones).
 void validate(const RequestOptions& options);
 
+/// Both sides of a clip are multiples of this, whatever the model.
+inline constexpr int kSizeMultiple = 64;
+
 /// The request as one JSON object with snake_case keys (text; no paths but save/init latents).
 std::string to_json(const Request& request);
 

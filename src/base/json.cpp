@@ -236,7 +236,9 @@ std::string JsonObject::string(const std::string& key, std::optional<std::string
   if (!has(key) && fallback) return *fallback;
   const Json& value = at(key);
   if (!value.is_string()) fail(key, "a string");
-  return value.get<std::string>();
+  std::string text = value.get<std::string>();
+  if (text.find('\0') != std::string::npos) fail(key, "a string without zero bytes");
+  return text;
 }
 
 const Json& JsonObject::list(const std::string& key, const char* of, std::size_t min_size,

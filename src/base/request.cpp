@@ -14,7 +14,6 @@
 namespace svd {
 namespace {
 
-constexpr int kSizeMultiple = 64;
 constexpr int kSmallestSide = 64;
 constexpr int kLargestSide = 4096;
 constexpr std::int64_t kLeastMemory = std::int64_t{64} << 20;

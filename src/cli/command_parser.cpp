@@ -157,9 +157,10 @@ ParsedCommand of_command(const CommandRow& row, const CLI::App& app, const RawOp
   parsed.options = collect(app, row.options()).over(in_front);
   parsed.wants_help = parsed.options.has("--help") || parsed.options.has("-h");
   if (parsed.wants_help) return parsed;
-  refuse_extras(row, extras);
-  refuse_render_options(parsed.options, row);
   if (row.most_arguments > 0) parsed.arguments = app.get_option(kArguments)->results();
+  const bool is_mark = extras == std::vector<std::string>{"--"};  // of "show -- -clip.mp4"
+  if (parsed.arguments.empty() || !is_mark) refuse_extras(row, extras);
+  refuse_render_options(parsed.options, row);
   check_arguments(row, parsed.arguments);
   return parsed;
 }

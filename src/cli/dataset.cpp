@@ -40,8 +40,13 @@ std::vector<fs::path> files_below(const fs::path& folder, Console& console) {
     for (; !code && entry != fs::directory_iterator(); entry.increment(code)) {
       std::error_code gone;  // between the listing and now: neither a file nor a folder
       if (entry->path().filename().string().starts_with('.')) continue;
-      if (entry->is_directory(gone) && !entry->is_symlink(gone)) folders.push_back(entry->path());
-      if (entry->is_regular_file(gone)) files.push_back(entry->path());
+      if (entry->is_regular_file(gone))
+        files.push_back(entry->path());
+      else if (entry->is_directory(gone) && !entry->is_symlink(gone))
+        folders.push_back(entry->path());
+      else
+        console.warning(fmt::format("left out: {}: neither a file nor a folder of its own",
+                                    entry->path().string()));
     }
     if (code && at == folder)
       throw Error(ErrorKind::image, fmt::format("--from {}: {}", at.string(), code.message()));

@@ -56,7 +56,9 @@ std::vector<std::string> pictures_in(const std::string& place) {
     refuse(fmt::format("--image-dir {}: there is no such folder", place), {}, ErrorKind::image);
   std::vector<std::string> names = is_folder ? entries_of(place) : matches_of(place);
   std::erase_if(names, [](const std::string& name) {
-    return !is_picture_name(fs::path(name).filename().string());
+    std::error_code gone;
+    return !is_picture_name(fs::path(name).filename().string()) ||
+           !fs::is_regular_file(name, gone);  // a pipe would be waited for
   });
   std::sort(names.begin(), names.end());
   if (names.empty())

@@ -22,7 +22,7 @@ std::string option_key(const std::string& key) {
 std::string as_text(const JsonObject& object, const std::string& key, bool is_flag) {
   const Json& value = object.at(key);
   if (is_flag) return object.boolean(key) ? "true" : "false";
-  if (value.is_string() && !value.get<std::string>().empty()) return value.get<std::string>();
+  if (value.is_string() && !value.get<std::string>().empty()) return object.string(key);
   if (value.is_number()) return value.dump();
   object.fail(key, "a number or a text");
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <vector>
@@ -267,7 +268,7 @@ MemoryPlan plan_memory(const Request& request, const ModelConfig& config,
   const auto peak_of = [&](const Request& changed) {
     return closest_plan(changed, config, limits, options).peak_bytes();
   };
-  refuse(request, config.size_multiple(), plan, peak_of);
+  refuse(request, std::lcm(kSizeMultiple, config.size_multiple()), plan, peak_of);
 }
 
 MemoryPlan plan_stage(const Request& request, const ModelConfig& config, const MemoryLimits& limits,

@@ -392,14 +392,16 @@ void check_run(const TrainConfig& config, bool resume) {
   std::error_code code;
   const fs::path& output = config.output;
   const bool is_begun = holds_run(output);
+  const bool is_free =
+      !fs::exists(output, code) || (fs::is_directory(output, code) && fs::is_empty(output, code));
   if (!is_begun && resume)
-    throw Error(ErrorKind::usage, fmt::format("--resume: {} holds no run", output.string()),
-                "without --resume one begins there");
+    throw Error(
+        ErrorKind::usage, fmt::format("--resume: {} holds no run that can go on", output.string()),
+        is_free ? "without --resume one begins there" : "begin a new run in another 'output'");
   if (is_begun && !resume)
     throw Error(ErrorKind::output, fmt::format("{} holds a training run already", output.string()),
                 "go on with --resume, or choose another 'output'");
-  if (!is_begun && fs::exists(output, code) &&
-      !(fs::is_directory(output, code) && fs::is_empty(output, code)))
+  if (!is_begun && !is_free)
     throw Error(ErrorKind::output,
                 fmt::format("'output' is {}, which {}", output.string(),
                             fs::is_directory(output, code) ? "is not empty" : "is no folder"),

@@ -543,9 +543,11 @@ END
   local deep
   deep=v/$(printf '%0250d' 0)
   mkdir "$deep"
+  mkfifo v/pipe.mp4
   (for ((i = 0; i < 20; i++)); do cd "$deep" && deep=${deep#v/} && mkdir "$deep"; done)  # no path is as long
   "$SVD_GEN" dataset beside --from v --frames 6 --size 64x64 2>log
   grep -q "left out: v/000.*: File name too long" log
+  grep -q "left out: v/pipe.mp4: neither a file" log
   [ "$(wc -l <beside/clips.jsonl)" -eq 7 ]
   mkdir none
   run "$SVD_GEN" dataset e --from none

@@ -81,3 +81,11 @@ load ../support/cli
   svd --image missing.png
   [[ $stderr != *$'\033'* ]]
 }
+
+@test "a file whose name begins with a dash comes after --" {
+  tiny -o ./-x.mp4
+  svd show -- -x.mp4
+  expect_status 0
+  expect_json 'j["request"]["seed"]' 7
+  refused 2 "unexpected argument" show -- -x.mp4 more
+}

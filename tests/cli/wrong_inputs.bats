@@ -148,3 +148,56 @@ copy_tiny() {
   expect_status 3
   [[ $stderr == "error: "* ]]
 }
+
+@test "output: nothing else that is there is overwritten either" {
+  cp in.png photo.webp
+  refused 6 "photo.webp exists already" --image in.png --model tiny --preview photo.webp -o out.mp4
+  cmp in.png photo.webp
+  ffmpeg -v error -f lavfi -i testsrc2=s=96x64:r=8:d=1 v.mp4
+  refused 2 "--image v.mp4 would be overwritten by --output v.mp4" --image v.mp4@0.5s --model tiny -o v.mp4 --overwrite
+  refused 2 "would be overwritten" --image v.mp4@0.5s --model tiny --overwrite
+  refused 6 "v.mp4 exists already" --image v.mp4@0.5s --model tiny
+  cp in.png results.png
+  refused 2 "results would be written to --image results.png" --image results.png --model tiny --results ./results.png -o a.mp4
+  refused 2 "results would be written to --output a.mp4" --image in.png --model tiny --results a.mp4 -o a.mp4
+  cmp in.png results.png
+  echo '{"image": "in.png", "output": "a.mp4"}' >results.jsonl
+  refused 2 "results would be written to --batch results.jsonl" --batch results.jsonl --model tiny
+  [ "$(wc -l <results.jsonl)" -eq 1 ]
+}
+
+@test "standard output is for one thing" {
+  svd --image in.png --model tiny --json -o -
+  expect_status 2
+  expect_in_stderr "--output - and --json both write to standard output"
+  local option
+  for option in --preview --save-latents --contact-sheet --results; do
+    refused 2 "$option - does not write to standard output" --image in.png --model tiny "$option" - -o out.mp4
+  done
+  refused 2 "does not write to standard output" gallery . -o -
+}
+
+@test "names from a batch file have no zero bytes" {
+  printf '{"image": "in.png", "output": "ok\\u0000evil.mp4"}\n' >list.jsonl
+  refused 2 "without zero bytes" --batch list.jsonl --model tiny
+}
+
+@test "a pipe in a folder of pictures is left out" {
+  mkdir pictures
+  mkfifo pictures/a.png
+  refused 3 "holds no picture" --image-dir pictures --model tiny -o '{stem}.mp4'
+  cp in.png pictures/b.png
+  svd --image-dir pictures --model tiny --frames 2 --steps 1 --size 64x64 --device cpu -o '{stem}.mp4' -n
+  expect_status 0
+}
+
+@test "sizes that would fit are sizes that are possible" {
+  svd --image in.png --model "$REPOSITORY/models/tiny-svd" --frames 6 --steps 2 --size 256x256 --memory 500M --device cpu -o out.mp4
+  expect_status 5
+  local size
+  size=$(grep -o -e '--size [0-9]*x[0-9]*' <<<"$stderr" | head -1)
+  [ -n "$size" ] || fail "no size is named"
+  # shellcheck disable=SC2086  # an option and its value
+  svd --image in.png --model "$REPOSITORY/models/tiny-svd" --frames 6 --steps 2 $size --memory 500M --device cpu -o out.mp4 -n
+  expect_status 0
+}
