@@ -287,6 +287,7 @@ std::vector<std::string> JsonObject::strings(const std::string& key, std::size_t
                   fmt::format("{}: '{}' contains {}, expected strings", source_, key, shown(item)));
     }
     out.push_back(item.get<std::string>());
+    if (out.back().find('\0') != std::string::npos) fail(key, "strings without zero bytes");
   }
   return out;
 }

@@ -12,7 +12,9 @@
 
 #include "media/input_name.h"
 #include "media/output_name.h"
+#include "media/sidecar.h"
 #include "svd/error.h"
+#include "weights/lora.h"
 
 namespace svd::cli {
 namespace {
@@ -86,6 +88,15 @@ void check_init_latents(const std::string& file) {
                           fs::exists(file, ignored) ? "is not a file" : "there is no such file"));
 }
 
+/// The file of CLIP@TIME. What is wrong with the time is told when the picture is read.
+std::string clip_of(const std::string& image) {
+  try {
+    return media::parse_input_name(image).path;
+  } catch (const Error&) {
+    return image;
+  }
+}
+
 }  // namespace
 
 void check_results(const std::string& results, const std::optional<std::string>& batch,
@@ -98,8 +109,16 @@ void check_results(const std::string& results, const std::optional<std::string>&
   };
   check("--batch", batch);
   for (const Job& job : jobs) {
-    check("--image", media::parse_input_name(job.image).path);
+    check("--image", clip_of(job.image));
     check("--output", job.output);
+    check("--model", job.model);
+    for (const std::string& lora : job.loras) check("--lora", weights::parse_lora(lora).name);
+    if (const std::string* const config = job.given.text("--config")) check("--config", *config);
+    if (job.output == "-") continue;
+    check("the sidecar", media::sidecar_name(job.output).string());
+    if (job.output.ends_with('/') && lies_in(results, job.output))
+      throw Error(ErrorKind::usage, "results would be written among the frames of " + job.output,
+                  "--results FILE names another place");
     check("--init-latents", job.request.init_latents);
     check("--save-latents", job.request.save_latents);
     check("--contact-sheet", job.contact_sheet);
@@ -115,7 +134,7 @@ void check_paths(const Job& job) {
   add(outputs, "--preview", job.preview);
   // A derived name that is the clip's own is there: it is refused as such, after the picture.
   const bool is_safe = job.output_is_derived && !job.overwrite;
-  add(inputs, "--image", is_safe ? job.image : media::parse_input_name(job.image).path);
+  add(inputs, "--image", is_safe ? job.image : clip_of(job.image));
   add(inputs, "--init-latents", job.request.init_latents);
   add(inputs, "--model", job.model);
   for (const NamedPath& output : outputs) {

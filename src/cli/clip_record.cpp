@@ -1,14 +1,10 @@
 #include "cli/clip_record.h"
 
-#include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
-#include <string_view>
-#include <system_error>
 
 #include "cli/version.h"
+#include "media/file_bytes.h"
 #include "media/formats.h"
 #include "media/metadata.h"
 #include "media/output_name.h"
@@ -20,6 +16,10 @@ namespace svd::cli {
 namespace {
 
 using OrderedJson = nlohmann::ordered_json;
+
+constexpr std::size_t kSha256Digits = 64;
+constexpr std::size_t kIdDigits = 32;
+constexpr std::size_t kLargestSidecar = std::size_t{16} << 20;
 
 OrderedJson without_paths(const Request& request, const std::string& init_latents_name = {}) {
   OrderedJson json = OrderedJson::parse(to_json(request));
@@ -61,11 +61,23 @@ std::string text_of(const JsonObject& object, const std::string& key) {
   return object.has(key) ? object.string(key) : std::string();
 }
 
+bool is_plain_name(const std::string& name) {
+  return name.find('/') == std::string::npos && name != "." && name != ".." && name != "-";
+}
+
 /// A text that is a name without folders, or empty.
 std::string name_of(const JsonObject& object, const std::string& key) {
   std::string name = text_of(object, key);
-  if (name.find('/') != std::string::npos) object.fail(key, "a name without folders");
+  if (!is_plain_name(name)) object.fail(key, "a name without folders");
   return name;
+}
+
+/// A hash or an id.
+std::string digits_of(const JsonObject& object, const std::string& key, std::size_t count) {
+  std::string digits = object.string(key);
+  if (digits.size() != count || digits.find_first_not_of("0123456789abcdef") != std::string::npos)
+    object.fail(key, std::to_string(count) + " hexadecimal digits");
+  return digits;
 }
 
 /// The keys of a request that a record holds.
@@ -130,26 +142,21 @@ std::string format_in(const OrderedJson& record) {
 }  // namespace
 
 std::string format_in_sidecar(const std::filesystem::path& sidecar) {
-  std::ifstream file(sidecar);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  const auto record = parse_record(text);
+  const auto bytes = media::read_file(sidecar, kLargestSidecar);
+  const auto record =
+      bytes ? parse_record(std::string(bytes->begin(), bytes->end())) : std::nullopt;
   return record ? format_in(*record) : std::string();
 }
 
 std::optional<OrderedJson> find_record(const std::filesystem::path& file) {
   const auto text = media::read_metadata(file);
   auto record = text ? parse_record(*text) : std::nullopt;
-  if (!record) return record;
   // clip.gif and clip.webp have one name for their sidecars.
   const media::Format* const named = media::format_of_name(file);
-  const media::Format* const told = media::find_format(format_in(*record));
-  if (named == nullptr || named->keeps_metadata || told == nullptr || told == named) return record;
-  std::error_code code;
-  const auto is_of = [&](std::string_view extension) {
-    return std::filesystem::exists(std::filesystem::path(file).replace_extension(extension), code);
-  };
-  return std::any_of(told->extensions.begin(), told->extensions.end(), is_of) ? std::nullopt
-                                                                              : record;
+  const std::string told = record ? format_in(*record) : std::string();
+  if (named != nullptr && !named->keeps_metadata && !told.empty() && named->name != told)
+    return std::nullopt;
+  return record;
 }
 
 ReadRecord read_record(const OrderedJson& written, const std::string& source) {
@@ -160,22 +167,26 @@ ReadRecord read_record(const OrderedJson& written, const std::string& source) {
   const JsonObject image = object.object("image");
   const JsonObject model = object.object("model");
   record.source = {name_of(image, "name"),
-                   text_of(image, "sha256"),
+                   digits_of(image, "sha256", kSha256Digits),
                    name_of(model, "name"),
-                   text_of(model, "id"),
+                   digits_of(model, "id", kIdDigits),
                    {},
                    {},
                    {}};
   if (model.has("loras")) record.source.loras = model.strings("loras", 0, 100);
   for (const std::string& lora : record.source.loras)
-    if (lora.find('/') != std::string::npos) model.fail("loras", "names without folders");
+    if (!is_plain_name(lora)) model.fail("loras", "names without folders");
   if (object.has("init_latents"))
-    record.source.init_latents_sha256 = text_of(object.object("init_latents"), "sha256");
+    record.source.init_latents_sha256 =
+        digits_of(object.object("init_latents"), "sha256", kSha256Digits);
   Json encoding = object.has("encoding") ? object.at("encoding") : Json::object();
   JsonObject(encoding, source, ErrorKind::image)
       .allow_only({"format", "codec", "bit_depth", "pixel_format", "crf", "quality", "loop",
                    "interpolate", "lossy"});
   encoding.erase("lossy");
+  const JsonObject made(encoding, source, ErrorKind::image);
+  if (made.has("format") && media::find_format(made.string("format")) == nullptr)
+    made.fail("format", "a format that is known");
   const JsonObject request = object.object("request");
   request.allow_only(request_keys());
   record.source.init_latents_name = name_of(request, "init_latents");

@@ -71,16 +71,29 @@ void check_hash(const std::string& what, const std::string& name, const std::str
               hint);
 }
 
-/// Of a clip that was replaced by one which leaves no sidecar.
-void remove_stale_sidecar(const Job& job) {
+/// The sidecar of the clip that is there, where the one which replaces it leaves none.
+std::optional<fs::path> stale_sidecar(const Job& job) {
   const std::string format = media::output_format(job.output, job.encoding);
-  const bool writes_one =
-      job.metadata && (job.encoding.sidecar || !media::find_format(format)->keeps_metadata);
-  if (!job.overwrite || job.output == "-" || writes_one) return;
+  const bool keeps_metadata = media::find_format(format)->keeps_metadata;
+  const bool writes_one = job.metadata && (job.encoding.sidecar || !keeps_metadata);
+  if (!job.overwrite || job.output == "-" || writes_one || !output_exists(job.output))
+    return std::nullopt;
   const fs::path sidecar = media::sidecar_name(job.output);
   std::error_code code;
-  if (fs::is_regular_file(sidecar, code) && format_in_sidecar(sidecar) == format)
-    fs::remove(sidecar, code);
+  const bool is_its = fs::is_regular_file(sidecar, code) && format_in_sidecar(sidecar) == format &&
+                      media::format_of_name(job.output) == media::find_format(format);
+  return is_its ? std::optional(sidecar) : std::nullopt;
+}
+
+/// Whether --resume or --skip-existing may replace the latents that are there: ours, of a run that
+/// was stopped.
+bool are_our_latents(const std::string& file, bool with_metadata) {
+  try {
+    const LatentsInfo info = read_latents_info(file);
+    return !with_metadata || parse_record(info.metadata).has_value();
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 // Numbered frames are replaced one by one, so those of a longer clip outlive a shorter one.
@@ -144,12 +157,13 @@ bool ClipRenderer::is_left_out(Clip& clip) const {
   clip.may_adopt = there && options_.existing == Existing::adopt;
   // What may be adopted is looked at again, once it is known what it would have to be.
   media::check_output(planned_output(job, job.overwrite || clip.may_adopt));
-  if (job.request.save_latents)
-    media::check_output_file(*job.request.save_latents,
-                             job.overwrite || options_.existing == Existing::adopt);
+  const bool is_begun = options_.existing != Existing::refuse;
+  if (const auto& latents = job.request.save_latents)
+    media::check_output_file(
+        *latents, job.overwrite || (is_begun && are_our_latents(*latents, job.metadata)));
   if (job.preview)
     media::check_output_file(*job.preview, job.overwrite || previews_.contains(*job.preview) ||
-                                               options_.existing == Existing::adopt);
+                                               (is_begun && may_be_preview(*job.preview)));
   return false;
 }
 
@@ -282,6 +296,7 @@ void ClipRenderer::turn_preset_size(Clip& clip) {
 void ClipRenderer::run(Clip& clip) {
   const std::stop_token stop = this->stop();
   const Job& job = clip.job;
+  const std::optional<fs::path> stale = stale_sidecar(job);
   if (job.preview) previews_.insert(*job.preview);
   PreviewingProgress progress(progress_, job.preview, clip.request);
   LateSink sink(clip.encoding.input_bit_depth(), [&] {
@@ -300,7 +315,8 @@ void ClipRenderer::run(Clip& clip) {
     clip.picture = {};
     clip.report.result = generator_->run(clip.request, images, sink, progress, stop);
   }
-  remove_stale_sidecar(job);
+  std::error_code code;
+  if (stale) fs::remove(*stale, code);
   warn_about_later_frames(job, clip.encoding.frames, console_, clip.report);
   console_.info(summary_line(clip.report));
 }
@@ -328,13 +344,12 @@ void ClipRenderer::render(const Job& given, Report& report, const Expected& expe
   run(clip);
 }
 
-void ClipRenderer::decode(const Job& given, Report& report) {
+void ClipRenderer::decode(const Job& given, Report& report, const Expected& expected) {
   Job job = given;
   job.output = behind_links(given.output);
   report.image = job.image;
   report.output = given.output;
   report.dry_run = options_.dry_run;
-  const Expected expected;
   Clip clip{.job = job,
             .report = report,
             .expected = expected,

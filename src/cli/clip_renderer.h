@@ -48,7 +48,7 @@ class ClipRenderer {
   void render(const Job& job, Report& report, const Expected& expected = {});
 
   /// The same from saved latents instead of a picture: the path in `job.image`.
-  void decode(const Job& job, Report& report);
+  void decode(const Job& job, Report& report, const Expected& expected = {});
 
  private:
   struct Clip;  ///< what is known of the clip at hand

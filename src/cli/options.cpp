@@ -408,11 +408,15 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   CommandLine line;
   line.command = command;
   line.messages = read_messages(parsed.options);
-  const std::string* const output = parsed.options.text("--output");
-  if (line.messages.json && output != nullptr && *output == "-")
-    refuse("--output - and --json both write to standard output");
   reader(parsed, line);
+  for (const RawOptions* const options : {&line.replay.changes, &line.decode.changes})
+    if (const std::string* const output = options->text("--output"))
+      refuse_two_on_standard_output(*output, line.messages.json);
   return line;
+}
+
+void refuse_two_on_standard_output(const std::string& output, bool json) {
+  if (json && output == "-") refuse("--output - and --json both write to standard output");
 }
 
 bool wants_json(const std::vector<std::string>& arguments) {

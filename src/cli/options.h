@@ -170,6 +170,9 @@ struct CommandLine {
 /// several times.
 CommandLine parse_command_line(const std::vector<std::string>& arguments);
 
+/// Throws Error{usage} for a clip on standard output beside JSON.
+void refuse_two_on_standard_output(const std::string& output, bool json);
+
 /// Reads the values of one clip. Its output may still hold placeholders. Throws Error{usage}.
 Job read_job(const RawOptions& raw);
 

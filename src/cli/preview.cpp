@@ -1,6 +1,8 @@
 #include "cli/preview.h"
 
 #include <algorithm>
+#include <fstream>
+#include <string_view>
 
 #include "media/fit.h"
 #include "media/frame_writer.h"
@@ -12,6 +14,18 @@ namespace {
 constexpr int kLongerSide = 256;
 
 }  // namespace
+
+bool may_be_preview(const std::string& file) {
+  // RIFF, size, WEBP, VP8X, size, flags:
+  // https://developers.google.com/speed/webp/docs/riff_container
+  constexpr std::size_t kFlags = 20;
+  constexpr char kAnimation = 0x02;
+  char head[kFlags + 1] = {};
+  std::ifstream(file, std::ios::binary).read(head, sizeof head);
+  const std::string_view text(head, sizeof head);
+  return text.starts_with("RIFF") && text.substr(8, 8) == "WEBPVP8X" &&
+         (head[kFlags] & kAnimation) != 0;
+}
 
 void PreviewingProgress::on_preview(int, const std::vector<Image>& frames) {
   try {

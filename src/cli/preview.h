@@ -12,6 +12,9 @@
 
 namespace svd::cli {
 
+/// Whether a file may be such an animation: an animated WebP.
+bool may_be_preview(const std::string& file);
+
 /// Hands everything on to `progress`, keeps what was computed again, and rewrites `file` (an
 /// animated WebP) with the previews of the sampler, enlarged to about 256 pixels.
 class PreviewingProgress : public Observer {

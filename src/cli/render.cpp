@@ -104,6 +104,7 @@ class Batch {
         jobs_(list_jobs(options)) {
     const auto results = results_path(options);
     if (results) check_results(*results, options.batch, jobs_);
+    for (const Job& job : jobs_) refuse_two_on_standard_output(job.output, messages.json);
     if (options.resume) {
       if (results) finished_ = Results::finished(*results);
       if (!options.dry_run) remove_leftovers(jobs_, console);
@@ -321,7 +322,8 @@ void replay(const ReplayOptions& options, Console& console, SignalWatcher& signa
     if (!found)
       throw Error(ErrorKind::image,
                   fmt::format("the picture {} (SHA-256 {}) is neither beside {} nor here",
-                              record.source.image_name, record.source.image_sha256, options.file),
+                              printable(record.source.image_name), record.source.image_sha256,
+                              options.file),
                   "--image FILE names it");
     raw.set("--image", {{*found}, options.file});
   } else {
@@ -330,7 +332,12 @@ void replay(const ReplayOptions& options, Console& console, SignalWatcher& signa
   std::string noise = record.source.init_latents_sha256;
   if (const auto found = raw.values().find("--init-latents"); found != raw.values().end()) {
     const RawOptions::Value value = found->second;
-    if (value.origin == kSetOrigin) noise.clear();  // another one is wanted
+    if (value.origin == kSetOrigin)
+      noise.clear();  // another one is wanted
+    else if (noise.empty() && record.options.has("--init-latents"))
+      throw Error(ErrorKind::image,
+                  options.file + ": does not tell the SHA-256 of its initial latents",
+                  "--set init_latents=FILE takes a file as it is");
     if (!options.changes.has("--init-latents"))
       raw.set("--init-latents",
               {{find_by_hash(options.file, value.texts.back(), noise).value_or(value.texts.back())},
@@ -348,6 +355,7 @@ void decode(const DecodeOptions& options, Console& console, SignalWatcher& signa
             Outcome& outcome) {
   const LatentsInfo latents = read_latents_info(options.latents);
   RawOptions raw = options.changes;
+  Expected expected;
   if (const auto made = parse_record(latents.metadata)) {
     ReadRecord record = read_record(*made, options.latents);
     keep_encoding(record.options, options.changes, false);
@@ -356,11 +364,13 @@ void decode(const DecodeOptions& options, Console& console, SignalWatcher& signa
     if (!raw.has("--model")) raw.set("--model", {{record.source.model_name}, options.latents});
     if (!raw.has("--lora") && !record.source.loras.empty())
       raw.set("--lora", {found_beside(options.latents, record.source.loras), options.latents});
+    if (!options.changes.has("--model") && !options.changes.has("--lora"))
+      expected.model_id = record.source.model_id;
   }
   raw.set("--image", {{options.latents}, options.latents});
   const Job job = alone(read_job(raw));
   ClipRenderer(console, {Existing::refuse, options.dry_run, false}, stop_on(signals, console))
-      .decode(job, outcome.reports.emplace_back());
+      .decode(job, outcome.reports.emplace_back(), expected);
 }
 
 Json show(const std::string& file) {

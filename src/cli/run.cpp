@@ -83,6 +83,9 @@ int run_rendering(const MessageOptions& messages, Console& console, const Body& 
       outcome.reports.back().failure = failure;
     }
     if (!failure) failure = outcome.failure;
+    for (const Report& report : outcome.reports)  // whatever failed before
+      if (report.failure && report.failure->kind == ErrorKind::interrupted)
+        failure = report.failure;
     outcome.failure = failure;
     if (!messages.json) return;
     print_json(outcome.is_list ? list_json(outcome) : to_json(outcome.reports.back()));

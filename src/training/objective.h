@@ -29,8 +29,8 @@ class Objective {
   /// The loss of a batch, a scalar with gradients.
   virtual at::Tensor loss(const std::vector<ClipRef>& clips, const at::Generator& generator) = 0;
 
-  /// A name for the weights that the objective was made with, trained or not: the same weights, the
-  /// same name.
+  /// A name for what the objective was made with and a checkpoint does not hold, such as frozen
+  /// weights: the same weights, the same name.
   virtual const std::string& base_id() const = 0;
 
   /// The parts of a loss, for the metrics.

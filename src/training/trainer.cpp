@@ -251,7 +251,11 @@ class Run {
   void restore(const BegunRun& begun) {
     const auto& file = begun.file;
     const auto base = file->metadata().find(kBase);
-    if (base != file->metadata().end() && base->second != objective_->base_id())
+    if (base == file->metadata().end())
+      throw Error(ErrorKind::model,
+                  fmt::format("{} is of an older version of svd-gen", file->path().string()),
+                  kBeginAnew);
+    if (base->second != objective_->base_id())
       throw Error(ErrorKind::usage,
                   fmt::format("--resume: the weights of 'model' ({}) are not those that the run "
                               "began with",

@@ -10,6 +10,7 @@
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -89,7 +90,11 @@ UNetObjective::UNetObjective(const TrainConfig& config, const std::vector<ClipCa
                at::detail::createCPUGenerator(config.seed));
     start_with_the_picture(unet_.parameters(), model_.unet, encoders_.scaling_factor());
   }
-  base_id_ = fingerprint(unet_.parameters()) + encoders_.vae_id() + encoders_.clip_id();
+  std::vector<nn::Parameter> frozen = unet_.parameters();
+  if (config.stage != Stage::lora)
+    std::erase_if(frozen, [this](const nn::Parameter& each) { return is_trained(each.name); });
+  base_id_ = fmt::format("{}-{}-{}-{}", fingerprint(frozen), encoders_.vae_id(),
+                         encoders_.clip_id(), encoders_.scaling_factor());
   move_to(device_, unet_.parameters());
 }
 

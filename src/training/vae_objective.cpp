@@ -73,7 +73,9 @@ VaeObjective::VaeObjective(const TrainConfig& config, Batches& batches, const c1
     start_without_time(parameters());
     start_with_principal_components(parameters(), model_.vae, pictures_of(batches));
   }
-  base_id_ = fingerprint(parameters());
+  std::vector<nn::Parameter> frozen = parameters();
+  std::erase_if(frozen, [this](const nn::Parameter& each) { return is_trained(each.name); });
+  base_id_ = fingerprint(frozen);
   move_to(device_, parameters());
 }
 

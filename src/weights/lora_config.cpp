@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <fstream>
+#include <initializer_list>
+#include <iterator>
 #include <system_error>
 
 #include "base/json.h"
@@ -27,19 +31,27 @@ bool ends_with_parts(const std::string& layer, const std::string& ending) {
   return layer == ending || layer.ends_with("." + ending);
 }
 
-/// `prefix`: of the keys.
-LoraConfig read(const JsonObject& object, const std::string& prefix) {
-  if (object.boolean(prefix + "use_dora", false))
-    object.fail(prefix + "use_dora", "false: DoRA is not computed");
+/// Nothing where the keys with one of the prefixes do not tell an alpha.
+std::optional<LoraConfig> parse(const std::string& text, const std::string& source,
+                                std::initializer_list<std::string> prefixes) {
+  const Json json = parse_json(text, source, ErrorKind::model);
+  const JsonObject object(json, source, ErrorKind::model);
+  const auto prefix = std::find_if(prefixes.begin(), prefixes.end(), [&](const std::string& each) {
+    return object.has(each + "lora_alpha");
+  });
+  if (prefix == prefixes.end()) return std::nullopt;
+  if (object.boolean(*prefix + "use_dora", false))
+    object.fail(*prefix + "use_dora", "false: DoRA is not computed");
   LoraConfig config;
-  config.alpha = object.number(prefix + "lora_alpha", -kMostAlpha, kMostAlpha);
-  config.is_rank_stabilised = object.boolean(prefix + "use_rslora", false);
-  const std::string pattern = prefix + "alpha_pattern";
+  config.alpha = object.number(*prefix + "lora_alpha", -kMostAlpha, kMostAlpha);
+  config.is_rank_stabilised = object.boolean(*prefix + "use_rslora", false);
+  const std::string pattern = *prefix + "alpha_pattern";
   if (!object.has(pattern)) return config;
   const JsonObject alphas = object.object(pattern);
-  for (const auto& [name, value] : object.at(pattern).items()) {
+  const auto in_order = nlohmann::ordered_json::parse(text).at(pattern);
+  for (const auto& [name, value] : in_order.items()) {
     if (!is_name(name)) alphas.fail(name, "names of layers, no regular expressions");
-    config.alpha_pattern[name] = alphas.number(name, -kMostAlpha, kMostAlpha);
+    config.alpha_pattern.emplace_back(name, alphas.number(name, -kMostAlpha, kMostAlpha));
   }
   return config;
 }
@@ -50,26 +62,24 @@ std::optional<LoraConfig> lora_config_in(const std::map<std::string, std::string
                                          const std::string& source) {
   const auto found = metadata.find(kMetadata);
   if (found == metadata.end()) return std::nullopt;
-  const std::string entry = fmt::format("{}: {}", source, kMetadata);
-  const Json json = parse_json(found->second, entry, ErrorKind::model);
-  const JsonObject object(json, entry, ErrorKind::model);
-  for (const char* prefix : {"unet.", ""})
-    if (object.has(std::string(prefix) + "lora_alpha")) return read(object, prefix);
-  return std::nullopt;
+  return parse(found->second, fmt::format("{}: {}", source, kMetadata), {"unet.", ""});
 }
 
 std::optional<LoraConfig> lora_config_beside(const fs::path& file) {
   const fs::path beside = file.parent_path() / kBeside;
   std::error_code code;
   if (!fs::exists(beside, code)) return std::nullopt;
-  const Json json = read_json_file(beside, ErrorKind::model);
-  return read(JsonObject(json, beside.string(), ErrorKind::model), "");
+  read_json_file(beside, ErrorKind::model);  // refuses what is too large or none
+  std::ifstream in(beside);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  return parse(text, beside.string(), {""});
 }
 
 double LoraConfig::scale(const std::string& layer, std::int64_t rank) const {
-  double used = alpha;
-  for (const auto& [ending, value] : alpha_pattern)
-    if (ends_with_parts(layer, ending)) used = value;
+  const auto own = std::find_if(alpha_pattern.begin(), alpha_pattern.end(), [&](const auto& each) {
+    return ends_with_parts(layer, each.first);
+  });
+  const double used = own == alpha_pattern.end() ? alpha : own->second;
   return used / (is_rank_stabilised ? std::sqrt(double(rank)) : double(rank));
 }
 

@@ -5,14 +5,17 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace svd::weights {
 
 /// What peft's LoraConfig says of how strongly a LoRA's matrices count.
 struct LoraConfig {
   double alpha = 0;
-  bool is_rank_stabilised = false;              ///< rsLoRA, arXiv 2312.03732
-  std::map<std::string, double> alpha_pattern;  ///< other alphas, by the end of a layer's name
+  bool is_rank_stabilised = false;  ///< rsLoRA, arXiv 2312.03732
+  /// Other alphas, by the end of a layer's name; the first that fits counts.
+  std::vector<std::pair<std::string, double>> alpha_pattern;
 
   /// By what up * down of a layer ("....attn1.to_q") is multiplied: alpha / rank, or with rsLoRA
   /// alpha / sqrt(rank).

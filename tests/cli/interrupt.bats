@@ -58,6 +58,20 @@ PYTHON
   [ "$status" -eq 0 ]
 }
 
+@test "a list that is stopped ends by the signal, whatever failed before" {
+  echo none >bad.png
+  env --default-signal=INT,TERM "$SVD_GEN" --image bad.png --image in.png --model tiny --frames 8 --steps 1000 \
+    --size 128x128 --device cpu -o '{stem}.mp4' >stdout.txt 2>stderr.txt &
+  pid=$!
+  for _ in $(seq 200); do
+    if grep -q "sampling" stderr.txt; then break; fi
+    sleep 0.05
+  done
+  kill -TERM "$pid"
+  finish
+  [ "$code" -eq 143 ]
+}
+
 @test "an interrupted run with --json says so" {
   start --json
   kill -INT "$pid"

@@ -88,6 +88,8 @@ load ../support/cli
   svd show fast.gif
   expect_json 'j["request"]["fps"], j["encoding"]["loop"]' "(24.0, 'bounce')"
   refused 2 "in.png" decode in.png
+  cp -r "$REPOSITORY/tests/golden/model" tiny-svd
+  refused 4 "is not the one that was used" decode l.safetensors --models-dir . -o no.mp4
 }
 
 @test "a picture's name need not be UTF-8" {
@@ -125,7 +127,7 @@ load ../support/cli
   refused 3 "holds no request" show other.mp4
 }
 
-# record FILE PYTHON: the record of FILE, changed, as a sidecar NAME.json of a copy with the frames alone.
+# changed PYTHON: the record j of out.mp4, changed, as the sidecar of its frames alone, evil.y4m.
 changed() {
   "$SVD_GEN" show out.mp4 >record.json
   python3 -c "
@@ -145,12 +147,15 @@ json.dump(j, open('evil.json', 'w'))"
     'j["request"]["output"] = "mine/x.mp4"' 'j["encoding"]["output"] = "mine/x.mp4"' \
     'j["request"]["allow_network"] = True' 'j["request"]["image"] = "http://localhost/x.png"' \
     'j["request"]["model"] = "mine"' 'j["request"]["init_latents"] = "/dev/null"' \
-    'j["image"]["name"] = "../in.png"' 'j["model"]["name"] = "../tiny"' 'j["model"]["loras"] = ["mine/x.safetensors"]'; do
+    'j["image"]["name"] = "../in.png"' 'j["image"]["name"] = "-"' 'j["model"]["name"] = ".."' \
+    'j["encoding"]["format"] = "evil"' 'j["encoding"]["format"] = 3' 'j["image"]["sha256"] = ""' 'del j["model"]["id"]' \
+    'j["image"]["sha256"] = "\x1b]0;x" + 60 * "a"' 'j["request"]["init_latents"] = "in.png"' \
+    'j["model"]["name"] = "../tiny"' 'j["model"]["loras"] = ["mine/x.safetensors"]'; do
     changed "$change"
     refused 3 "evil.y4m" replay evil.y4m
     [ "$(ls mine)" = notes.txt ] && [ "$(cat mine/notes.txt)" = mine ] || fail "$change"
   done
-  changed 'pass'
+  changed 'j["encoding"]["format"] = "y4m"; del j["encoding"]["codec"], j["encoding"]["crf"], j["encoding"]["pixel_format"]'
   svd replay evil.y4m
   expect_status 0
 }
@@ -216,6 +221,12 @@ END
   svd show c.webp
   expect_status 0
   refused 3 "holds no request" show c.gif
+  rm c.webp
+  refused 3 "holds no request" show c.gif
+  tiny -o f_%04d.jpg
+  tiny --overwrite --no-metadata -o f-%04d.jpg
+  svd show f_0000.jpg
+  expect_status 0
   echo mine >d.json
   tiny --overwrite --no-metadata -o d.gif
   [ "$(cat d.json)" = mine ]

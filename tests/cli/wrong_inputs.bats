@@ -152,13 +152,30 @@ copy_tiny() {
 @test "output: nothing else that is there is overwritten either" {
   cp in.png photo.webp
   refused 6 "photo.webp exists already" --image in.png --model tiny --preview photo.webp -o out.mp4
+  refused 6 "photo.webp exists already" --image in.png --model tiny --preview photo.webp -o out.mp4 --resume
   cmp in.png photo.webp
+  cp photo.webp lat.safetensors
+  refused 6 "lat.safetensors exists already" --image in.png --model tiny --save-latents lat.safetensors -o out.mp4 --resume
+  # What a stopped list left is replaced.
+  local -a options=(--image in.png --model tiny --frames 2 --steps 1 --size 64x64 --device cpu --seeds 1,2 -o 's{seed}.mp4'
+    --preview p.webp --save-latents 'l{seed}.safetensors' -q)
+  "$SVD_GEN" "${options[@]}"
+  rm s2.mp4
+  svd "${options[@]}" --skip-existing
+  expect_status 0
+  rm s1.mp4
+  svd "${options[@]}" --resume
+  expect_status 0
   ffmpeg -v error -f lavfi -i testsrc2=s=96x64:r=8:d=1 v.mp4
   refused 2 "--image v.mp4 would be overwritten by --output v.mp4" --image v.mp4@0.5s --model tiny -o v.mp4 --overwrite
   refused 2 "would be overwritten" --image v.mp4@0.5s --model tiny --overwrite
   refused 6 "v.mp4 exists already" --image v.mp4@0.5s --model tiny
   cp in.png results.png
   refused 2 "results would be written to --image results.png" --image results.png --model tiny --results ./results.png -o a.mp4
+  echo '{}' >c.json
+  refused 2 "results would be written to --config c.json" --image in.png --model tiny --config c.json --results c.json -o a.mp4
+  refused 2 "results would be written to the sidecar a.json" --image in.png --model tiny --results a.json -o a.gif
+  refused 2 "among the frames" --image in.png --model tiny --results f/r.jsonl -o f/
   refused 2 "results would be written to --output a.mp4" --image in.png --model tiny --results a.mp4 -o a.mp4
   cmp in.png results.png
   echo '{"image": "in.png", "output": "a.mp4"}' >results.jsonl
@@ -170,6 +187,12 @@ copy_tiny() {
   svd --image in.png --model tiny --json -o -
   expect_status 2
   expect_in_stderr "--output - and --json both write to standard output"
+  echo '{"output": "-"}' >c.json
+  svd --image in.png --model tiny --json --config c.json
+  expect_status 2
+  tiny -o x.mp4
+  svd replay x.mp4 --json --set output=-
+  expect_status 2
   local option
   for option in --preview --save-latents --contact-sheet --results; do
     refused 2 "$option - does not write to standard output" --image in.png --model tiny "$option" - -o out.mp4

@@ -139,7 +139,8 @@ TEST_F(LoraTest, alpha_is_what_the_adapters_configuration_says) {
                  "adapter_model.safetensors");
   };
   EXPECT_NEAR(change(pefts(), "to_q"), 1, 1e-3);
-  write_config(R"({"r": 4, "lora_alpha": 2, "alpha_pattern": {"attn1.to_out.0": 12, "o_q": 8}})");
+  write_config(
+      R"({"r": 4, "lora_alpha": 2, "alpha_pattern": {"attn1.to_out.0": 12, "o_q": 8, "0": 9}})");
   EXPECT_NEAR(change(pefts(), "to_q"), 0.5, 1e-3);
   EXPECT_NEAR(change(pefts(), "to_out.0"), 3, 1e-3);
   write_config(R"({"r": 4, "lora_alpha": 2, "use_rslora": true})");
