@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "media/formats.h"
+#include "media/frame_writer.h"
 #include "media/input_name.h"
 #include "media/output_name.h"
 #include "media/sidecar.h"
@@ -73,6 +76,23 @@ void add(std::vector<NamedPath>& paths, const char* flag, const std::optional<st
   if (path && !path->empty() && *path != "-") paths.emplace_back(flag, *path);
 }
 
+/// Also where the output has no known format, which is told when the clip's turn comes.
+std::optional<std::string> sidecar_if_known(const Job& job) {
+  try {
+    return sidecar_of(job);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+void add_outputs(std::vector<NamedPath>& outputs, const Job& job) {
+  add(outputs, "--output", job.output);
+  add(outputs, "--save-latents", job.request.save_latents);
+  add(outputs, "--contact-sheet", job.contact_sheet);
+  add(outputs, "--preview", job.preview);
+  add(outputs, "the sidecar", sidecar_if_known(job));
+}
+
 /// Whether writing `output` would take `path` away. Only what --output names may be a folder or
 /// numbered files.
 bool takes_away(const NamedPath& output, const std::string& path) {
@@ -114,8 +134,7 @@ void check_results(const std::string& results, const std::optional<std::string>&
     check("--model", job.model);
     for (const std::string& lora : job.loras) check("--lora", weights::parse_lora(lora).name);
     if (const std::string* const config = job.given.text("--config")) check("--config", *config);
-    if (job.output == "-") continue;
-    check("the sidecar", media::sidecar_name(job.output).string());
+    check("the sidecar", sidecar_if_known(job));
     if (job.output.ends_with('/') && lies_in(results, job.output))
       throw Error(ErrorKind::usage, "results would be written among the frames of " + job.output,
                   "--results FILE names another place");
@@ -126,17 +145,44 @@ void check_results(const std::string& results, const std::optional<std::string>&
   }
 }
 
+std::optional<std::string> sidecar_of(const Job& job) {
+  if (!job.metadata || job.output == "-") return std::nullopt;
+  const media::Format* const format =
+      media::find_format(media::output_format(job.output, job.encoding));
+  if (!job.encoding.sidecar && format->keeps_metadata) return std::nullopt;
+  return media::sidecar_name(job.output).string();
+}
+
+void check_list(const std::vector<Job>& jobs) {
+  std::map<std::string, const Job*> pictures;
+  const auto replaces = [](const Job& job) { return job.overwrite; };  // or what is there stays
+  if (jobs.size() < 2 || std::none_of(jobs.begin(), jobs.end(), replaces)) return;
+  for (const Job& job : jobs)
+    if (job.image != "-") pictures.emplace(resolved(clip_of(job.image)).string(), &job);
+  for (const Job& job : jobs) {
+    std::vector<NamedPath> outputs;
+    add_outputs(outputs, job);
+    for (const auto& [flag, path] : outputs) {
+      const auto found = pictures.find(resolved(path).string());
+      if (found != pictures.end() && found->second != &job)
+        throw Error(ErrorKind::usage,
+                    fmt::format("clip {}: {} {} would replace the picture of clip {}", job.index,
+                                flag, path, found->second->index));
+    }
+  }
+}
+
 void check_paths(const Job& job) {
   std::vector<NamedPath> outputs, inputs;
-  add(outputs, "--output", job.output);
-  add(outputs, "--save-latents", job.request.save_latents);
-  add(outputs, "--contact-sheet", job.contact_sheet);
-  add(outputs, "--preview", job.preview);
+  add_outputs(outputs, job);
   // A derived name that is the clip's own is there: it is refused as such, after the picture.
   const bool is_safe = job.output_is_derived && !job.overwrite;
   add(inputs, "--image", is_safe ? job.image : clip_of(job.image));
   add(inputs, "--init-latents", job.request.init_latents);
   add(inputs, "--model", job.model);
+  for (const std::string& lora : job.loras) add(inputs, "--lora", weights::parse_lora(lora).name);
+  for (const char* flag : {"--config", "--batch"})
+    if (const std::string* const file = job.given.text(flag)) add(inputs, flag, *file);
   for (const NamedPath& output : outputs) {
     for (const NamedPath& input : inputs) {
       if (takes_away(output, input.second))

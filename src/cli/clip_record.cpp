@@ -1,7 +1,9 @@
 #include "cli/clip_record.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "cli/version.h"
 #include "media/file_bytes.h"
@@ -80,6 +82,19 @@ std::string digits_of(const JsonObject& object, const std::string& key, std::siz
   return digits;
 }
 
+/// Messages quote values.
+void refuse_control_characters(const JsonObject& object, const Json& json) {
+  const auto is_control = [](char letter) {
+    return static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f;
+  };
+  for (const auto& [key, value] : json.items()) {
+    if (!value.is_string()) continue;
+    const std::string text = value.get<std::string>();
+    if (std::any_of(text.begin(), text.end(), is_control))
+      object.fail(key, "a text without control characters");
+  }
+}
+
 /// The keys of a request that a record holds.
 std::vector<std::string> request_keys() {
   std::vector<std::string> keys;
@@ -142,6 +157,8 @@ std::string format_in(const OrderedJson& record) {
 }  // namespace
 
 std::string format_in_sidecar(const std::filesystem::path& sidecar) {
+  std::error_code code;
+  if (!std::filesystem::is_regular_file(sidecar, code)) return {};
   const auto bytes = media::read_file(sidecar, kLargestSidecar);
   const auto record =
       bytes ? parse_record(std::string(bytes->begin(), bytes->end())) : std::nullopt;
@@ -190,6 +207,10 @@ ReadRecord read_record(const OrderedJson& written, const std::string& source) {
   const JsonObject request = object.object("request");
   request.allow_only(request_keys());
   record.source.init_latents_name = name_of(request, "init_latents");
+  if (!record.source.init_latents_sha256.empty() && record.source.init_latents_name.empty())
+    request.fail("init_latents", "the name of a file whose SHA-256 is told");
+  refuse_control_characters(request, object.at("request"));
+  refuse_control_characters(made, encoding);
   record.options = read_json_options(object.at("request"), source, source, ErrorKind::image)
                        .over(read_json_options(encoding, source, source, ErrorKind::image));
   return record;

@@ -73,16 +73,36 @@ void check_hash(const std::string& what, const std::string& name, const std::str
 
 /// The sidecar of the clip that is there, where the one which replaces it leaves none.
 std::optional<fs::path> stale_sidecar(const Job& job) {
-  const std::string format = media::output_format(job.output, job.encoding);
-  const bool keeps_metadata = media::find_format(format)->keeps_metadata;
-  const bool writes_one = job.metadata && (job.encoding.sidecar || !keeps_metadata);
-  if (!job.overwrite || job.output == "-" || writes_one || !output_exists(job.output))
+  if (!job.overwrite || job.output == "-" || sidecar_of(job) || !output_exists(job.output))
     return std::nullopt;
+  const std::string format = media::output_format(job.output, job.encoding);
   const fs::path sidecar = media::sidecar_name(job.output);
   std::error_code code;
   const bool is_its = fs::is_regular_file(sidecar, code) && format_in_sidecar(sidecar) == format &&
                       media::format_of_name(job.output) == media::find_format(format);
   return is_its ? std::optional(sidecar) : std::nullopt;
+}
+
+/// Refuses a sidecar that would replace the one of another format's clip.
+void check_sidecar(const std::string& sidecar, const Job& job) {
+  const std::string told = format_in_sidecar(sidecar);
+  if (told.empty() || told == media::output_format(job.output, job.encoding)) return;
+  std::error_code code;
+  for (const std::string_view extension : media::find_format(told)->extensions) {
+    const fs::path clip = fs::path(job.output).replace_extension(extension);
+    if (fs::exists(clip, code))
+      throw Error(ErrorKind::output,
+                  fmt::format("{} tells how {} was made", sidecar, clip.string()),
+                  "another name for the new clip, or --no-metadata, keeps it");
+  }
+}
+
+/// Removes what a run left that was killed between the sidecar's name and the clip's.
+void remove_orphan(const std::string& sidecar, const Job& job) {
+  std::error_code code;
+  if (fs::is_regular_file(sidecar, code) &&
+      format_in_sidecar(sidecar) == media::output_format(job.output, job.encoding))
+    fs::remove(sidecar, code);
 }
 
 /// Whether --resume or --skip-existing may replace the latents that are there: ours, of a run that
@@ -155,6 +175,11 @@ bool ClipRenderer::is_left_out(Clip& clip) const {
     return true;
   }
   clip.may_adopt = there && options_.existing == Existing::adopt;
+  if (const auto sidecar = sidecar_of(job)) {
+    check_sidecar(*sidecar, job);
+    if (!there && options_.existing == Existing::adopt && !options_.dry_run)
+      remove_orphan(*sidecar, job);
+  }
   // What may be adopted is looked at again, once it is known what it would have to be.
   media::check_output(planned_output(job, job.overwrite || clip.may_adopt));
   const bool is_begun = options_.existing != Existing::refuse;
@@ -220,8 +245,8 @@ void ClipRenderer::open_model(Clip& clip) {
   check_hash("--model", summary.name, clip.source.model_id, clip.expected.model_id,
              ErrorKind::model,
              job.loras.empty() ? "--model NAME_OR_PATH names the right one"
-                               : "--model names the right one, and --lora the LoRAs, whose weights "
-                                 "are in the id too");
+                               : "--model names the right one, and --lora the LoRAs with their "
+                                 "strengths, which are in the id too");
 }
 
 void ClipRenderer::resolve(Clip& clip) const {

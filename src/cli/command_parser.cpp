@@ -126,8 +126,9 @@ void check_arguments(const CommandRow& row, const std::vector<std::string>& argu
 std::vector<std::string> without_help_command(std::vector<std::string> arguments) {
   if (arguments.empty() || arguments.front() != "help") return arguments;
   arguments.erase(arguments.begin());
+  if (arguments.size() > 1) refuse(fmt::format("unexpected argument '{}'", arguments[1]));
   const std::vector<std::string> names = command_names();
-  if (!arguments.empty() && !looks_like_option(arguments.front()) &&
+  if (!arguments.empty() &&
       std::find(names.begin(), names.end(), arguments.front()) == names.end()) {
     const std::string hint = did_you_mean(arguments.front(), names);
     refuse(fmt::format("unknown command '{}'", arguments.front()),

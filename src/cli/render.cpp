@@ -103,6 +103,7 @@ class Batch {
         outcome_(outcome),
         jobs_(list_jobs(options)) {
     const auto results = results_path(options);
+    check_list(jobs_);
     if (results) check_results(*results, options.batch, jobs_);
     for (const Job& job : jobs_) refuse_two_on_standard_output(job.output, messages.json);
     if (options.resume) {

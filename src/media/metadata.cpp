@@ -54,6 +54,8 @@ std::optional<std::string> comment_of(const fs::path& path, const char* demuxer_
 }
 
 std::optional<std::string> read_sidecar(const fs::path& path) {
+  std::error_code code;
+  if (!fs::is_regular_file(path, code)) return {};  // a pipe would be waited for
   const auto bytes = read_file(path, kLargest + 2);
   if (!bytes) return {};
   std::string text(text_of(*bytes));

@@ -273,7 +273,7 @@ class Run {
     optimiser_.set_steps_done(step_);
     const auto window = file->metadata().find(kWindow);
     if (window != file->metadata().end()) window_ = parse_window(window->second).value_or(Window());
-    write_settings();
+    if (step_ < config_.steps) write_settings();
     write_text_file(config_.output / kMetrics, metrics_until(config_.output / kMetrics, step_),
                     true);
     if (step_ < config_.steps) {
@@ -398,7 +398,9 @@ void check_run(const TrainConfig& config, bool resume) {
   const bool is_begun = holds_run(output);
   const bool is_free =
       !fs::exists(output, code) || (fs::is_directory(output, code) && fs::is_empty(output, code));
-  if (!is_begun && resume)
+  const bool is_made =
+      is_free && fs::exists(output, code);  // by a run that was killed while encoding
+  if (!is_begun && resume && !is_made)
     throw Error(
         ErrorKind::usage, fmt::format("--resume: {} holds no run that can go on", output.string()),
         is_free ? "without --resume one begins there" : "begin a new run in another 'output'");

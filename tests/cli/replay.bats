@@ -150,6 +150,7 @@ json.dump(j, open('evil.json', 'w'))"
     'j["image"]["name"] = "../in.png"' 'j["image"]["name"] = "-"' 'j["model"]["name"] = ".."' \
     'j["encoding"]["format"] = "evil"' 'j["encoding"]["format"] = 3' 'j["image"]["sha256"] = ""' 'del j["model"]["id"]' \
     'j["image"]["sha256"] = "\x1b]0;x" + 60 * "a"' 'j["request"]["init_latents"] = "in.png"' \
+    'j["init_latents"] = {"sha256": 64 * "a"}' 'j["request"]["fit"] = "\x1bcrop"' \
     'j["model"]["name"] = "../tiny"' 'j["model"]["loras"] = ["mine/x.safetensors"]'; do
     changed "$change"
     refused 3 "evil.y4m" replay evil.y4m
@@ -217,11 +218,12 @@ END
   refused 3 "holds no request" show a.gif
   [ ! -e a.json ]
   tiny -o c.gif
+  cp c.gif kept.gif
+  rm c.gif
   tiny --overwrite -o c.webp
   svd show c.webp
   expect_status 0
-  refused 3 "holds no request" show c.gif
-  rm c.webp
+  cp kept.gif c.gif
   refused 3 "holds no request" show c.gif
   tiny -o f_%04d.jpg
   tiny --overwrite --no-metadata -o f-%04d.jpg

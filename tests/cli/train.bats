@@ -204,6 +204,15 @@ END
   touch run/metrics.jsonl
   "$SVD_GEN" train --config config.json --resume -q
   [ "$(wc -l <run/metrics.jsonl)" -eq 3 ]
+  # Killed while it encoded: the folder is there.
+  rm -r run
+  mkdir run
+  "$SVD_GEN" train --config config.json --resume -q
+  [ "$(wc -l <run/metrics.jsonl)" -eq 3 ]
+  config vae_image steps 2 log_every 2
+  "$SVD_GEN" train --config config.json --resume -q
+  [ "$(python3 -c 'import json; print(json.load(open("run/config.json"))["steps"])')" -eq 3 ]
+  config vae_image steps 3
   # Not a run.
   rm -r run/*
   echo mine >run/metrics.jsonl

@@ -183,6 +183,36 @@ copy_tiny() {
   [ "$(wc -l <results.jsonl)" -eq 1 ]
 }
 
+@test "output: neither sidecars nor later clips take what is there" {
+  cp in.png x.json
+  refused 2 "--image x.json would be overwritten by the sidecar x.json" --image x.json --model tiny -o x.gif --overwrite
+  refused 2 "the sidecar x.json would be overwritten by --save-latents x.json" --image in.png --model tiny -o x.gif \
+    --save-latents x.json --overwrite
+  echo '{}' >f.json
+  refused 2 "--config f.json would be overwritten by the sidecar f.json" --image in.png --model tiny --config f.json -o f.gif --overwrite
+  cp "$REPOSITORY/models/tiny-svd/loras/zoom.safetensors" z.safetensors
+  refused 2 "--lora z.safetensors would be overwritten by --save-latents z.safetensors" --image in.png --model tiny \
+    --lora z.safetensors --save-latents z.safetensors -o y.mp4 --overwrite
+  echo '{"image": "in.png"}' >cc.mp4
+  svd --batch cc.mp4 --model tiny -o cc.mp4 --overwrite
+  expect_status 2
+  [ "$(wc -l <cc.mp4)" -eq 1 ]
+  cp in.png b.png
+  printf '%s\n' '{"image": "in.png", "output": "1.mp4", "contact_sheet": "b.png"}' '{"image": "b.png", "output": "2.mp4"}' >list.jsonl
+  refused 2 "clip 0: --contact-sheet b.png would replace the picture of clip 1" --batch list.jsonl --model tiny --overwrite
+  cmp in.png b.png
+  tiny -o w.gif
+  refused 6 "w.json tells how w.gif was made" --image in.png --model tiny --frames 2 --steps 1 --size 64x64 -o w.webp --overwrite
+  # Of a run that was killed between the two names.
+  rm w.gif
+  svd --image in.png --model tiny --frames 2 --steps 1 --size 64x64 --device cpu -o w.gif --resume
+  expect_status 0
+  [ -s w.gif ] && [ -s w.json ]
+  mkfifo p.json
+  cp w.gif p.gif
+  refused 3 "holds no request" show p.gif
+}
+
 @test "standard output is for one thing" {
   svd --image in.png --model tiny --json -o -
   expect_status 2

@@ -223,6 +223,8 @@ TEST(Options, GivesHelpAndVersionWithoutAnythingElse) {
   EXPECT_EQ(parse({"help", "help"}).help, help_of(command_row("help")));
   EXPECT_THAT(refusal({"help", "inspct"}), HasSubstr("unknown command 'inspct'"));
   EXPECT_THAT(refusal({"help", "inspct"}), HasSubstr("did you mean inspect?"));
+  EXPECT_THAT(refusal({"help", "inspect", "more"}), HasSubstr("unexpected argument 'more'"));
+  EXPECT_THAT(refusal({"help", "--nope"}), HasSubstr("unknown command '--nope'"));
   EXPECT_EQ(parse({"--frames", "x", "--help"}).command, Command::help);
   EXPECT_EQ(parse({"--version"}).command, Command::version);
   EXPECT_TRUE(parse({"--version", "--json"}).messages.json);
