@@ -71,38 +71,38 @@ void check_hash(const std::string& what, const std::string& name, const std::str
               hint);
 }
 
+/// Whether a sidecar tells of a clip of the output's name. Of numbered frames nobody knows:
+/// f_%d.jpg and f-%d.jpg share one.
+bool is_sidecar_of(const fs::path& sidecar, const Job& job) {
+  const std::string name = fs::path(job.output).filename().string();
+  return !media::parse_numbered_name(name) &&
+         format_in_sidecar(sidecar) == media::output_format(job.output, job.encoding);
+}
+
 /// The sidecar of the clip that is there, where the one which replaces it leaves none.
 std::optional<fs::path> stale_sidecar(const Job& job) {
   if (!job.overwrite || job.output == "-" || sidecar_of(job) || !output_exists(job.output))
     return std::nullopt;
-  const std::string format = media::output_format(job.output, job.encoding);
   const fs::path sidecar = media::sidecar_name(job.output);
-  std::error_code code;
-  const bool is_its = fs::is_regular_file(sidecar, code) && format_in_sidecar(sidecar) == format &&
-                      media::format_of_name(job.output) == media::find_format(format);
+  const std::string format = media::output_format(job.output, job.encoding);
+  const bool is_its = media::format_of_name(job.output) == media::find_format(format) &&
+                      is_sidecar_of(sidecar, job);
   return is_its ? std::optional(sidecar) : std::nullopt;
 }
 
 /// Refuses a sidecar that would replace the one of another format's clip.
 void check_sidecar(const std::string& sidecar, const Job& job) {
   const std::string told = format_in_sidecar(sidecar);
-  if (told.empty() || told == media::output_format(job.output, job.encoding)) return;
+  const media::Format* const format = media::find_format(told);
+  if (format == nullptr || told == media::output_format(job.output, job.encoding)) return;
   std::error_code code;
-  for (const std::string_view extension : media::find_format(told)->extensions) {
+  for (const std::string_view extension : format->extensions) {
     const fs::path clip = fs::path(job.output).replace_extension(extension);
     if (fs::exists(clip, code))
       throw Error(ErrorKind::output,
                   fmt::format("{} tells how {} was made", sidecar, clip.string()),
                   "another name for the new clip, or --no-metadata, keeps it");
   }
-}
-
-/// Removes what a run left that was killed between the sidecar's name and the clip's.
-void remove_orphan(const std::string& sidecar, const Job& job) {
-  std::error_code code;
-  if (fs::is_regular_file(sidecar, code) &&
-      format_in_sidecar(sidecar) == media::output_format(job.output, job.encoding))
-    fs::remove(sidecar, code);
 }
 
 /// Whether --resume or --skip-existing may replace the latents that are there: ours, of a run that
@@ -177,8 +177,10 @@ bool ClipRenderer::is_left_out(Clip& clip) const {
   clip.may_adopt = there && options_.existing == Existing::adopt;
   if (const auto sidecar = sidecar_of(job)) {
     check_sidecar(*sidecar, job);
-    if (!there && options_.existing == Existing::adopt && !options_.dry_run)
-      remove_orphan(*sidecar, job);
+    // What a run left that was killed between the sidecar's name and the clip's.
+    std::error_code code;
+    const bool is_begun = options_.existing != Existing::refuse && !options_.dry_run;
+    if (is_begun && !there && is_sidecar_of(*sidecar, job)) fs::remove(*sidecar, code);
   }
   // What may be adopted is looked at again, once it is known what it would have to be.
   media::check_output(planned_output(job, job.overwrite || clip.may_adopt));

@@ -208,6 +208,13 @@ copy_tiny() {
   svd --image in.png --model tiny --frames 2 --steps 1 --size 64x64 --device cpu -o w.gif --resume
   expect_status 0
   [ -s w.gif ] && [ -s w.json ]
+  sed 's/"format":"gif"/"format":"evil"/' w.json >e.json
+  svd --image in.png --model tiny --frames 2 --steps 1 --size 64x64 --device cpu -o e.gif --overwrite
+  expect_status 0
+  tiny -o n_%04d.jpg
+  cp n.json kept.json
+  refused 6 "n.json exists already" --image in.png --model tiny --frames 2 --steps 1 --size 64x64 -o n-%04d.jpg --resume
+  cmp n.json kept.json
   mkfifo p.json
   cp w.gif p.gif
   refused 3 "holds no request" show p.gif
