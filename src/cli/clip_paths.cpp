@@ -117,6 +117,17 @@ std::string clip_of(const std::string& image) {
   }
 }
 
+void add_inputs(std::vector<NamedPath>& inputs, const Job& job) {
+  // A derived name that is the clip's own is there: it is refused as such, after the picture.
+  const bool is_safe = job.output_is_derived && !job.overwrite;
+  add(inputs, "--image", is_safe ? job.image : clip_of(job.image));
+  add(inputs, "--init-latents", job.request.init_latents);
+  add(inputs, "--model", job.model);
+  for (const std::string& lora : job.loras) add(inputs, "--lora", weights::parse_lora(lora).name);
+  for (const char* flag : {"--config", "--batch"})
+    if (const std::string* const file = job.given.text(flag)) add(inputs, flag, *file);
+}
+
 }  // namespace
 
 void check_results(const std::string& results, const std::optional<std::string>& batch,
@@ -129,19 +140,13 @@ void check_results(const std::string& results, const std::optional<std::string>&
   };
   check("--batch", batch);
   for (const Job& job : jobs) {
-    check("--image", clip_of(job.image));
-    check("--output", job.output);
-    check("--model", job.model);
-    for (const std::string& lora : job.loras) check("--lora", weights::parse_lora(lora).name);
-    if (const std::string* const config = job.given.text("--config")) check("--config", *config);
-    check("the sidecar", sidecar_if_known(job));
+    std::vector<NamedPath> paths;
+    add_inputs(paths, job);
+    add_outputs(paths, job);
+    for (const auto& [flag, path] : paths) check(flag, path);
     if (job.output.ends_with('/') && lies_in(results, job.output))
       throw Error(ErrorKind::usage, "results would be written among the frames of " + job.output,
                   "--results FILE names another place");
-    check("--init-latents", job.request.init_latents);
-    check("--save-latents", job.request.save_latents);
-    check("--contact-sheet", job.contact_sheet);
-    check("--preview", job.preview);
   }
 }
 
@@ -175,14 +180,7 @@ void check_list(const std::vector<Job>& jobs) {
 void check_paths(const Job& job) {
   std::vector<NamedPath> outputs, inputs;
   add_outputs(outputs, job);
-  // A derived name that is the clip's own is there: it is refused as such, after the picture.
-  const bool is_safe = job.output_is_derived && !job.overwrite;
-  add(inputs, "--image", is_safe ? job.image : clip_of(job.image));
-  add(inputs, "--init-latents", job.request.init_latents);
-  add(inputs, "--model", job.model);
-  for (const std::string& lora : job.loras) add(inputs, "--lora", weights::parse_lora(lora).name);
-  for (const char* flag : {"--config", "--batch"})
-    if (const std::string* const file = job.given.text(flag)) add(inputs, flag, *file);
+  add_inputs(inputs, job);
   for (const NamedPath& output : outputs) {
     for (const NamedPath& input : inputs) {
       if (takes_away(output, input.second))

@@ -1,4 +1,4 @@
-// Datasets, the optimiser, and runs that stop and go on.
+// Datasets, the optimiser, and what a run computes.
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
@@ -8,7 +8,6 @@
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -25,97 +24,13 @@
 #include "training/unet_objective.h"
 #include "training/vae_objective.h"
 #include "unit/training/meta_device.h"
+#include "unit/training/training_fixture.h"
 #include "weights/checkpoint.h"
 #include "weights/lora.h"
 #include "weights/safetensors.h"
 
 namespace svd::training {
 namespace {
-
-namespace fs = std::filesystem;
-
-class TrainingTest : public testing::Test {
- protected:
-  TrainingTest() {
-    folder_ = fs::temp_directory_path() / ("svd-training-" + std::to_string(getpid()));
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  ~TrainingTest() override { fs::remove_all(folder_); }
-
-  /// Clips of two shapes.
-  fs::path dataset(int clips) {
-    const fs::path data = folder_ / "data";
-    ClipCacheWriter writer(data);
-    for (int i = 0; i < clips; ++i) {
-      SynthOptions options;
-      options.frames = 3;
-      options.width = i % 2 == 0 ? 64 : 128;
-      options.height = 64;
-      writer.add(synthesize(std::uint64_t(i), options));
-    }
-    writer.finish();
-    return data;
-  }
-
-  TrainConfig config(Stage stage, const std::string& output) {
-    TrainConfig config;
-    config.stage = stage;
-    config.model = std::string(SVD_TEST_DATA) + "/golden/model";
-    config.output = folder_ / output;
-    config.data = {folder_ / "data"};
-    config.steps = 4;
-    config.batch = 2;
-    config.learning_rate = 1e-3;
-    config.warmup_steps = 2;
-    config.log_every = 1;
-    config.checkpoint_every = 2;
-    return config;
-  }
-
-  /// Opened at the end of a run.
-  static std::shared_ptr<const weights::SafetensorsFile> checkpoint_of(const TrainConfig& config) {
-    return weights::SafetensorsFile::open(config.output / "checkpoint.safetensors");
-  }
-
-  /// A tenth of the gradients of a run's only step.
-  void expect_same_gradients(const TrainConfig& a, const TrainConfig& b) {
-    const auto of_a = checkpoint_of(a), of_b = checkpoint_of(b);
-    std::size_t compared = 0;
-    for (const weights::TensorInfo& info : of_a->tensors()) {
-      if (!info.name.starts_with("first_moment.")) continue;
-      const at::Tensor expected = of_a->tensor(info);
-      const double most = expected.abs().max().item<double>();
-      const at::Tensor error = (of_b->tensor(*of_b->find(info.name)) - expected).abs().max();
-      EXPECT_LE(error.item<double>(), 1e-4 * most + 1e-9) << info.name;
-      if (most > 1e-6) ++compared;
-    }
-    EXPECT_GT(compared, 10U);
-  }
-
-  /// The golden model in a folder of its own.
-  fs::path copied_model() {
-    fs::copy(std::string(SVD_TEST_DATA) + "/golden/model", folder_ / "base",
-             fs::copy_options::recursive);
-    return folder_ / "base";
-  }
-
-  /// Losses of the steps.
-  std::vector<double> run(const TrainConfig& config, bool resume = false,
-                          std::stop_token stop = {}) {
-    std::vector<double> losses;
-    TrainHooks hooks;
-    hooks.on_message = [](const std::string&) {};
-    hooks.on_encoding = [](std::int64_t, std::int64_t) {};
-    hooks.on_step = [&](const StepReport& report) { losses.push_back(report.loss); };
-    hooks.on_checkpoint = [](std::int64_t, const fs::path&) {};
-    train(config, device_, resume, hooks, std::move(stop));
-    return losses;
-  }
-
-  fs::path folder_;
-  c10::Device device_ = at::kCPU;
-};
 
 class CudaTrainingTest : public TrainingTest {
  protected:
@@ -234,68 +149,6 @@ TEST(AdamWTest, clips_warms_up_and_averages) {
   EXPECT_EQ(value.item<double>(), before);
 }
 
-TEST_F(TrainingTest, a_resumed_run_is_the_uninterrupted_one) {
-  dataset(8);
-  const std::vector<double> whole = run(config(Stage::video, "whole"));
-  ASSERT_EQ(whole.size(), 4U);
-  TrainConfig settings = config(Stage::video, "parts");
-  settings.steps = 2;
-  std::vector<double> parts = run(settings);
-  settings.steps = 4;
-  for (const double loss : run(settings, /*resume=*/true)) parts.push_back(loss);
-  EXPECT_EQ(whole, parts);
-  const auto a = weights::SafetensorsFile::open(folder_ / "whole/checkpoint.safetensors");
-  const auto b = weights::SafetensorsFile::open(folder_ / "parts/checkpoint.safetensors");
-  ASSERT_EQ(a->tensors().size(), b->tensors().size());
-  for (const weights::TensorInfo& info : a->tensors())
-    EXPECT_TRUE(a->tensor(info).equal(b->tensor(*b->find(info.name)))) << info.name;
-}
-
-// Reports are means over steps since the last one, whatever stops in between.
-TEST_F(TrainingTest, a_report_covers_steps_before_a_stop) {
-  dataset(8);
-  TrainConfig settings = config(Stage::vae_image, "whole");
-  settings.log_every = 3;
-  settings.steps = 6;
-  const std::vector<double> whole = run(settings);
-  ASSERT_EQ(whole.size(), 2U);
-  settings.output = folder_ / "parts";
-  settings.steps = 2;
-  EXPECT_EQ(run(settings).size(), 1U);  // of what there is at the end
-  settings.steps = 6;
-  EXPECT_EQ(run(settings, /*resume=*/true), whole);
-}
-
-TEST_F(TrainingTest, resuming_refuses_other_weights_of_the_model) {
-  dataset(4);
-  for (const char* part : {"unet", "vae"}) {
-    SCOPED_TRACE(part);
-    TrainConfig settings = config(Stage::lora, part);
-    settings.model = copied_model();
-    settings.steps = 1;
-    run(settings);
-    const fs::path file = settings.model / part / "diffusion_pytorch_model.safetensors";
-    std::vector<std::pair<std::string, at::Tensor>> tensors;
-    {
-      const auto opened = weights::SafetensorsFile::open(file);
-      for (const weights::TensorInfo& info : opened->tensors())
-        tensors.emplace_back(info.name, opened->tensor(info) * 1.01);
-    }
-    weights::save_safetensors(file, tensors);
-    settings.steps = 2;
-    try {
-      run(settings, /*resume=*/true);
-      ADD_FAILURE();
-    } catch (const Error& error) {
-      EXPECT_EQ(error.kind(), ErrorKind::usage);
-      EXPECT_NE(std::string(error.what()).find("are not those that the run began with"),
-                std::string::npos)
-          << error.what();
-    }
-    fs::remove_all(settings.model);
-  }
-}
-
 TEST_F(TrainingTest, two_batches_a_step_are_one_of_twice_the_size) {
   ClipCacheWriter writer(folder_ / "data");
   for (const std::uint64_t seed : {1U, 2U}) {
@@ -411,26 +264,6 @@ TEST_F(TrainingTest, every_stage_lowers_its_loss_on_one_batch_and_leaves_a_model
     const auto model = weights::Checkpoint::open(settings.output / "model");
     EXPECT_EQ(model.config().unet.block_out_channels.size(), 4U);
   }
-}
-
-// The scaling factor is a moving average over all steps: a checkpoint has to keep it.
-TEST_F(TrainingTest, a_resumed_autoencoder_keeps_its_scaling_factor) {
-  dataset(4);
-  TrainConfig settings = config(Stage::vae_image, "vae");
-  settings.steps = 3;
-  run(settings);
-  const auto factor = [&] {
-    return weights::Checkpoint::open(settings.output / "model").config().vae.scaling_factor;
-  };
-  const double whole = factor();
-  EXPECT_NE(whole, weights::Checkpoint::open(settings.model).config().vae.scaling_factor);
-  settings.output = folder_ / "parts";
-  settings.steps = 1;
-  run(settings);
-  EXPECT_NE(factor(), whole);
-  settings.steps = 3;
-  run(settings, /*resume=*/true);
-  EXPECT_EQ(factor(), whole);
 }
 
 TEST_F(TrainingTest, checkpointing_goes_with_bfloat16) {
@@ -595,36 +428,6 @@ TEST_F(TrainingTest, any_motion_bucket_hides_the_clips_own) {
   EXPECT_NE(slow, first_loss(1, false));
   EXPECT_NE(slow, any);
   EXPECT_EQ(any, first_loss(1, true));
-}
-
-TEST_F(TrainingTest, a_stopped_run_leaves_a_checkpoint) {
-  dataset(4);
-  std::stop_source stop;
-  stop.request_stop();
-  const TrainConfig settings = config(Stage::vae_image, "stopped");
-  try {
-    run(settings, false, stop.get_token());
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::interrupted);
-  }
-  EXPECT_EQ(run(settings, /*resume=*/true).size(), 4U);
-}
-
-TEST_F(TrainingTest, resuming_refuses_other_settings) {
-  dataset(4);
-  TrainConfig settings = config(Stage::vae_image, "run");
-  settings.steps = 1;
-  EXPECT_THROW(run(settings, /*resume=*/true), Error);  // nothing is there
-  run(settings);
-  EXPECT_THROW(run(settings), Error);  // not without resume
-  settings.learning_rate = 1;
-  try {
-    run(settings, true);
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("learning_rate"), std::string::npos) << error.what();
-  }
 }
 
 }  // namespace
