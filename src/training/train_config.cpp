@@ -50,9 +50,10 @@ constexpr unsigned kUNet = bit(Stage::image) | bit(Stage::video) | bit(Stage::lo
 constexpr unsigned kClips = bit(Stage::video) | bit(Stage::lora);
 
 /// Keys that only some stages read.
-constexpr std::array<std::pair<const char*, unsigned>, 12> kReadIn = {{
+constexpr std::array<std::pair<const char*, unsigned>, 13> kReadIn = {{
     {"crop", kVae},
     {"gradient_weight", kVae},
+    {"block_weight", kVae},
     {"kl_weight", bit(Stage::vae_image)},
     {"temporal_only", bit(Stage::vae_video) | bit(Stage::video)},
     {"gradient_checkpointing", kUNet},
@@ -140,6 +141,7 @@ TrainConfig read_train_config(const std::filesystem::path& path) {
   number("dropout", 0, 0.33, config.dropout);
   number("kl_weight", 0, 1e9, config.kl_weight);
   number("gradient_weight", 0, 1e9, config.gradient_weight);
+  number("block_weight", 0, 1e9, config.block_weight);
   config.rank = object.integer("rank", 1, 4096, config.rank);
   flag("any_motion_bucket", config.any_motion_bucket);
   count("log_every", 1, config.log_every);
@@ -181,6 +183,7 @@ nlohmann::ordered_json to_json(const TrainConfig& config) {
           {"dropout", config.dropout},
           {"kl_weight", config.kl_weight},
           {"gradient_weight", config.gradient_weight},
+          {"block_weight", config.block_weight},
           {"rank", config.rank},
           {"any_motion_bucket", config.any_motion_bucket},
           {"log_every", config.log_every},

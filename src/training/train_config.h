@@ -64,8 +64,9 @@ struct TrainConfig {
   double dropout = 0.1;                  ///< of embedding, of image latents and of both
   double kl_weight = 1e-4;               ///< vae
   double gradient_weight = 0;            ///< vae: L1 of the differences of neighbouring pixels
-  std::int64_t rank = 16;                ///< lora
-  bool any_motion_bucket = false;        ///< lora: told any bucket instead of the clip's own
+  double block_weight = 0;         ///< vae: L1 of the means of the blocks that a latent cell covers
+  std::int64_t rank = 16;          ///< lora
+  bool any_motion_bucket = false;  ///< lora: told any bucket instead of the clip's own
 
   std::int64_t log_every = 10;
   std::int64_t checkpoint_every = 500;

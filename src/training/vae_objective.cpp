@@ -3,6 +3,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/avg_pool2d.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/stack.h>
@@ -147,6 +148,8 @@ at::Tensor VaeObjective::loss(const std::vector<ClipRef>& clips, const at::Gener
   const at::Tensor square = error.square().mean();
   at::Tensor loss = error.abs().mean() + square;
   if (config_.gradient_weight > 0) loss = loss + edge_error(error) * config_.gradient_weight;
+  if (config_.block_weight > 0)
+    loss = loss + at::avg_pool2d(error, model_.vae.factor()).abs().mean() * config_.block_weight;
   if (divergence.defined()) loss = loss + divergence * config_.kl_weight;
   square_ = square.detach();
   divergence_ = divergence.defined() ? divergence.detach() : at::Tensor();

@@ -199,7 +199,8 @@ def make_gradients():
 
 def make_training():
     """Losses of svd-gen's UNet stages, from the definitions in arXiv 2311.15127 and diffusers' classes in float32. A
-    case's random numbers come in the order of the program from torch's CPU generator."""
+    case's random numbers come in the order of the program from torch's CPU generator. And the terms of the loss of the
+    temporal decoder, which has none."""
     pipe = run_diffusers.load(MODEL)
     count, frames, side = 2, 3, 64
     y, x = np.mgrid[0:side, 0:side] / side
@@ -258,6 +259,12 @@ def make_training():
         weight = (1 + sigma**2) / sigma**2
         losses[f"loss_{stage}_{seed}"] = (weight * (denoised - clean) ** 2).mean().reshape(1)
     assert {outcome[1:] for outcome in kept if outcome[0] == "video"} == {(a, b) for a in (0, 1) for b in (0, 1)}, kept
+    wanted = pixels(clips.flatten(0, 1))
+    error = pipe.vae.decode(encode(wanted), num_frames=frames).sample - wanted
+    losses["vae_pixels"] = (error.abs().mean() + (error**2).mean()).reshape(1)
+    losses["vae_gradients"] = (error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()).reshape(1)
+    blocks = torch.nn.functional.avg_pool2d(error, 2 ** (len(pipe.vae.config.block_out_channels) - 1))
+    losses["vae_blocks"] = blocks.abs().mean().reshape(1)
     save("training", frames=clips, **losses)
 
 

@@ -31,7 +31,8 @@ TEST(TrainConfig, EveryKeyIsRead) {
     SCOPED_TRACE(key);
     std::string stage = "lora";
     if (key == "temporal_only") stage = "video";
-    if (key == "crop" || key == "kl_weight" || key == "gradient_weight") stage = "vae_image";
+    if (key == "crop" || key == "kl_weight" || key == "gradient_weight" || key == "block_weight")
+      stage = "vae_image";
     const ordered_json other = other_than(key, value);
     ordered_json file = {{"stage", stage}, {"model", "m"}, {"output", "o"}, {"data", {"d"}}};
     file[key] = other;
