@@ -5,7 +5,8 @@
 #
 #   --rehearse  a few clips and two steps of each stage, in build/rehearsal: whether all of it runs, in minutes
 #   STAGE  data, vae, video, finetune, pan, high-noise, camera, settle, finish, decoder, decoder-more, pan-more,
-#          pan-many, average, lora-static, lora-zoom, lora-horizontal; the default is all, in this order
+#          pan-many, average, decoder-whole, decoder-settle, lora-static, lora-zoom, lora-horizontal; the default is all,
+#          in this order
 #
 # What a stage leaves is in build/train; a stage that was stopped goes on from its last checkpoint, if it had one. The result
 # is build/train/tiny-svd, a folder for --model. docs/tiny-model.md records how the bundled one was made.
@@ -14,7 +15,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 all=(data vae video finetune pan high-noise camera settle finish decoder decoder-more pan-more
-  pan-many average lora-static lora-zoom lora-horizontal)
+  pan-many average decoder-whole decoder-settle lora-static lora-zoom lora-horizontal)
 stages=()
 train=build/train
 rehearse=false
@@ -93,6 +94,7 @@ for stage in "${stages[@]}"; do
     draw pan-large --clips 100 --seed 33000 --sizes 192x128 --motions pan_right
     draw pan-many --clips 900 --seed 34000 --sizes 96x96 --motions pan_right
     draw pan-many-large --clips 220 --seed 36000 --sizes 192x128 --motions pan_right
+    draw whole --clips 320 --seed 62000 --frames 4 --sizes 192x128,128x192,256x192,128x128
     draw zoom-few --clips 50 --seed 57000 --sizes 96x96 --motions zoom_in
     continue
   fi
@@ -111,9 +113,9 @@ for stage in "${stages[@]}"; do
   "$svd_gen" train --config "$(config_of "$stage")" "${resume[@]}"
 done
 
-[[ -e $train/tiny-average/model ]] || exit 0
+[[ -e $train/tiny-decoder-settle/model ]] || exit 0
 rm -rf "$train/tiny-svd"
-cp -r "$train/tiny-average/model" "$train/tiny-svd"
+cp -r "$train/tiny-decoder-settle/model" "$train/tiny-svd"
 for name in horizontal zoom static; do
   lora=$train/tiny-lora-$name/model/pytorch_lora_weights.safetensors
   [[ ! -e $lora ]] || install -D -m 644 "$lora" "$train/tiny-svd/loras/$name.safetensors"
