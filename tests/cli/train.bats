@@ -333,7 +333,7 @@ END
   for options in '--videos' ''; do
     # shellcheck disable=SC2086
     "$SVD_GEN" synth far/s --clips 100000 --sizes 256x256 $options &
-    for ((i = 0; i < 600; ++i)); do
+    for ((i = 0; i < 3600; ++i)); do
       [ -n "$(ls far/s 2>/dev/null)" ] && break
       sleep 0.05
     done
