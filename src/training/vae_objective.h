@@ -6,9 +6,10 @@
 
 namespace svd::training {
 
-/// The autoencoder's: L1 and squared error of the pixels and, where the encoder is trained, the KL
-/// divergence of the latents from a unit normal (arXiv 2112.10752, section 3.1, without its
-/// perceptual and adversarial parts, which need networks of their own).
+/// The autoencoder's: L1 and squared error of the pixels, L1 of edges and of the means of blocks
+/// with the settings' weights and, where the encoder is trained, the KL divergence of the latents
+/// from a unit normal (arXiv 2112.10752, section 3.1, without its perceptual and adversarial parts,
+/// which need networks of their own).
 class VaeObjective : public Objective {
  public:
   /// `batches`: whose pictures an untrained encoder is begun with.
