@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "nn/parts.h"
+#include "ops/cpu_features.h"
 #include "ops/packed.h"
 
 namespace svd::pipeline {
@@ -61,7 +62,13 @@ std::int64_t res_block(std::int64_t in, std::int64_t out, bool has_shortcut, std
 
 // Beside the block's input: tokens, the temporal block's own, a normalised copy, query, key and
 // value, and what attention makes of them; or the hidden layer of a feed-forward in one piece.
-std::int64_t transformer(std::int64_t tokens, bool chunked) { return (chunked ? 7 : 17) * tokens; }
+// Where oneDNN emulates bfloat16, a linear layer sums in float32 beside its result, and the fullest
+// moment comes before attention: twice the size of query, key and value.
+std::int64_t transformer(std::int64_t tokens, const c10::Device& device, at::ScalarType dtype) {
+  if (!ops::can_pack(device, dtype)) return 17 * tokens;
+  const bool emulated = dtype == at::kBFloat16 && !ops::has_avx512_bfloat16();
+  return (emulated ? 3 + 3 + 2 * 3 : 3 + 3 + 1) * tokens;
+}
 
 // Four phases, then their places in the result.
 std::int64_t upsampled(std::int64_t out) { return 2 * out + out / 8; }
@@ -149,7 +156,6 @@ WeightBytes weight_bytes(nn::Module& network, at::ScalarType dtype) {
 std::int64_t unet_activations(const UNetConfig& config, const LatentShape& shape,
                               at::ScalarType dtype, const c10::Device& device) {
   const Sizes size(shape.clips * shape.frames, shape.height, shape.width, dtype);
-  const bool chunked = ops::can_pack(device, dtype);
   const std::int64_t columns = columns_of(device, dtype);
   const auto& channels = config.block_out_channels;
   const int levels = static_cast<int>(channels.size());
@@ -168,13 +174,14 @@ std::int64_t unet_activations(const UNetConfig& config, const LatentShape& shape
     std::int64_t in = size(channels[std::max(0, level - 1)], level);
     for (int i = 0; i < config.layers_per_block[level]; ++i, in = out) {
       peak.use(res_block(in, out, in != out, columns));
-      if (has_attention(config.down_block_types[level])) peak.use(out + transformer(out, chunked));
+      if (has_attention(config.down_block_types[level]))
+        peak.use(out + transformer(out, device, dtype));
       push(out);
     }
     if (level + 1 < levels) push(size(channels[level], level + 1));
   }
   const std::int64_t bottom = size(channels.back(), levels - 1);
-  peak.use(bottom + transformer(bottom, chunked));
+  peak.use(bottom + transformer(bottom, device, dtype));
 
   std::int64_t x = bottom;
   peak.hold(x);
@@ -188,7 +195,7 @@ std::int64_t unet_activations(const UNetConfig& config, const LatentShape& shape
       peak.drop(x + skip);
       peak.hold(out);
       x = out;
-      if (has_attention(config.up_block_types[i])) peak.use(transformer(out, chunked));
+      if (has_attention(config.up_block_types[i])) peak.use(transformer(out, device, dtype));
     }
     if (level > 0) {
       const std::int64_t enlarged = size(channels[level], level - 1);
