@@ -4,7 +4,8 @@
 usage: eval_tiny.py jobs VIDEOS OUTPUTS [--seeds N] [--true-motion]
        eval_tiny.py report DIR
 
-jobs prints a line for --batch for every video in the folder VIDEOS and every seed: its first frame is the picture.
+jobs prints a line for --batch for every seed and every video in the folder VIDEOS, whose first frame is the picture;
+more seeds come after fewer.
 --true-motion asks for the motion that the video has.
 report prints the tables from the datasets NAME.clips and the PSNRs that were measured in DIR. Motion is in short sides
 of the picture a second; how far clips move, in short sides.
@@ -28,8 +29,9 @@ def lines_of(path):
 
 
 def jobs(args):
-    for video in lines_of(args.videos / "annotations.jsonl"):
-        for seed in range(1, args.seeds + 1):
+    videos = lines_of(args.videos / "annotations.jsonl")
+    for seed in range(1, args.seeds + 1):
+        for video in videos:
             job = {"image": str(args.videos / video["file"]), "seed": seed,
                    "output": f"{args.outputs}/{pathlib.Path(video['file']).stem}-{seed}.mkv"}
             if args.true_motion:

@@ -2,13 +2,14 @@
 # Renders the bundled model on procedural pictures that it was not trained on and measures how the clips move.
 #
 #   scripts/eval_tiny.sh [--torch DIR] [--model DIR] [--images N] [--seeds N] [--size WxH] [--steps N]
-#                        [--vae-dtype TYPE]
+#                        [--vae-dtype TYPE] [--resume]
 #
 #   --model DIR  the default is the bundled model
 #   --images N   so many pictures, the default is 32
 #   --seeds N    so many clips of each, the default is 4
 #   --size WxH   of the clips, the default is 192x128
 #   --steps N, --vae-dtype TYPE  as svd-gen's; the VAE in bfloat16 takes half of the time, on CPUs that have it
+#   --resume     goes on where a run with the same --images and --size was interrupted, or adds seeds to it
 #
 # Prints motion over --motion-bucket-id, over --fps, and with each LoRA that the model has; then how the clips compare
 # with the true ones, beside a repeated first frame and cross-fades from it: to the true clip's last frame, which the
@@ -22,10 +23,17 @@ images=32
 seeds=4
 size=192x128
 svd_gen_options=()
+resume=off
 take_setup_options "$@"
 set -- "${rest[@]}"
 while (($#)); do
   case $1 in
+    --resume)
+      resume=on
+      svd_gen_options+=(--resume)
+      shift
+      continue
+      ;;
     -h | --help)
       sed -n '2,/^# shellcheck/{/^# shellcheck/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"
       exit 0
@@ -46,12 +54,13 @@ svd_gen=$root/build/release/svd-gen
 frames=14
 rate=7
 work=$root/build/eval_tiny
-rm -rf "$work"
+[[ $resume == on ]] || rm -rf "$work"
 mkdir -p "$work"
 cd "$work"
 
 # draw NAME SEED MOTIONS...: true clips as videos. No training draws from these seeds.
 draw() {
+  rm -rf "$1"
   "$svd_gen" synth "$1" --videos --clips "$images" --frames "$frames" --sizes "$size" --fps $rate --seed "$2" -q "${@:3}"
 }
 
@@ -59,14 +68,18 @@ draw() {
 # this small leave threads waiting.
 render() {
   mkdir -p "$1"
+  rm -f "$1".list-??
   split --elide-empty-files -n "r/$(jobs)" "$1.jsonl" "$1.list-"
-  printf '%s\0' "$1".list-* | xargs -0 -P "$(jobs)" -I{} "$svd_gen" --batch {} --results {}.results --model "$model" \
+  printf '%s\0' "$1".list-?? | xargs -0 -P "$(jobs)" -I{} "$svd_gen" --batch {} --results {}.results --model "$model" \
     --frames "$frames" --size "$size" --codec ffv1 --threads 1 "${svd_gen_options[@]}" -q "${@:2}"
   motion "$1"
 }
 
 # motion FOLDER: measures its videos into FOLDER.clips.
-motion() { "$svd_gen" dataset "$1.clips" --from "$1" --frames "$frames" --size "$size" -q; }
+motion() {
+  rm -rf "$1.clips"
+  "$svd_gen" dataset "$1.clips" --from "$1" --frames "$frames" --size "$size" -q
+}
 
 # control NAME SVD-GEN'S OPTIONS...: every held-out picture with every seed.
 control() {
@@ -94,6 +107,7 @@ compare() {
   motion "$name"
   python3 "$root/scripts/eval_tiny.py" jobs "$name" "$name-model" --true-motion >"$name-model.jsonl"
   render "$name-model" "${@:2}"
+  rm -rf "$name-repeated" "$name-faded" "$name-faded_to_own"
   mkdir "$name-repeated" "$name-faded" "$name-faded_to_own"
   for clip in "$name"/*.mp4; do
     stem=$(basename "$clip" .mp4)

@@ -70,3 +70,11 @@ END
   run python3 "$EVAL" report .
   [[ "$output" == *"bucket 200 over bucket 30: 1.00; growing: NO"* ]]
 }
+
+@test "more seeds come after fewer, so that a list grows at its end" {
+  python3 "$EVAL" jobs pan rendered --seeds 1 >one.jsonl
+  python3 "$EVAL" jobs pan rendered --seeds 3 >three.jsonl
+  [ "$(wc -l <one.jsonl)" -eq 2 ]
+  [ "$(wc -l <three.jsonl)" -eq 6 ]
+  [ "$(head -n 2 three.jsonl)" = "$(cat one.jsonl)" ]
+}
