@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cfenv>
 #include <cmath>
 #include <functional>
 #include <tuple>
@@ -166,6 +167,21 @@ TEST_P(Operations, GroupNormKeepsAccuracyFarFromZero) {
   const Tensor bias = at::zeros({64}, x.options());
   const Tensor y = ops::group_norm(x, 32, weight, bias, 1e-5, false);
   EXPECT_LE(error_of(y, group_norm_definition(x, 32, weight, bias, 1e-5, false)), 5e-4);
+}
+
+// Denormal numbers cost a hundred cycles each, also where a loop drops them.
+TEST(GroupNorm, ComputesNoDenormalNumbers) {
+  const c10::NoGradGuard no_grad;
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    SCOPED_TRACE(type);
+    // Few enough for the thread whose flags are read.
+    const Tensor x = at::linspace(-1, 1, 2048).reshape({1, 32, 8, 8}).to(type);
+    const Tensor one = at::ones({32}, x.options());
+    std::feclearexcept(FE_ALL_EXCEPT);
+    const Tensor y = ops::group_norm(x, 32, one, 0.1 * one, 1e-5, true);
+    EXPECT_FALSE(std::fetestexcept(FE_UNDERFLOW));
+    EXPECT_TRUE(std::fetestexcept(FE_INEXACT)) << "the flags show what was computed";
+  }
 }
 
 TEST_P(Operations, GegluFollowsItsDefinition) {
